@@ -1,0 +1,21 @@
+//! The command line: one command a file. Builds every part from settings and runs it.
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// A FHIR-native CDS Hooks server with its own clinical foundation model inside.
+#[derive(Parser)]
+#[command(version, about, propagate_version = true)]
+struct Prodrome {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {}
+
+/// Parses the command line, runs the command, and turns its result into an exit code:
+/// 0 done, 1 failed, 2 a setting or argument that cannot be used.
+pub fn run() -> ExitCode {
+    match Prodrome::parse().command {}
+}

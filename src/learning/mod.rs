@@ -1,0 +1,3 @@
+//! Making a model: ingest an export into shards, train on them, package, evaluate.
+
+pub mod shard;

@@ -1,0 +1,34 @@
+//! Prodrome: a FHIR-native CDS Hooks server with its own clinical foundation model inside.
+//!
+//! The folders are layers, and a folder uses only folders above it in this list:
+//! the platform carries everything; the patient record turns FHIR into an ordered timeline;
+//! prediction turns a timeline into calibrated risks with reasons; governance remembers what was
+//! said; learning makes models and decision support answers hooks; `web` and `sandbox_ehr` are the
+//! two edges; `cli` builds the parts and runs one command. `tests/it/architecture.rs` holds the order.
+
+/// Settings, telemetry, database, clock: what carries everything else.
+pub mod platform;
+
+/// FHIR in, an ordered patient timeline out.
+pub mod patient_record;
+
+/// A timeline in, calibrated risks with their reasons out.
+pub mod prediction;
+
+/// What was said, and what was done with it.
+pub mod governance;
+
+/// Making a model: ingest, train, package, evaluate.
+pub mod learning;
+
+/// Answering a hook now.
+pub mod decision_support;
+
+/// The HTTP face.
+pub mod web;
+
+/// A pretend EHR that calls the HTTP face.
+pub mod sandbox_ehr;
+
+/// One command a file: builds the parts and runs them.
+pub mod cli;

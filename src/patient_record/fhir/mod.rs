@@ -1,0 +1,1 @@
+//! FHIR resources read by borrowed fields, release differences settled here and nowhere else.

@@ -1,0 +1,1 @@
+//! What carries everything else: settings, telemetry, the database, the clock. Knows nothing of medicine.

@@ -1,0 +1,119 @@
+//! What is asked of a model and what it answers, as plain data between the engine and everyone else.
+
+use super::vocabulary::EncodedChart;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+/// One chart, as of one moment, and for which outcomes the reasons are wanted.
+#[derive(Clone, Debug)]
+pub struct Question {
+    pub chart: Arc<EncodedChart>,
+    /// Reasons are found only for outcomes whose calibrated risk reaches its bound, since they cost more
+    /// than the risk itself; the riskiest (relative to the bound) first, at most `max_explained`.
+    pub explain: Arc<[Explain]>,
+    pub max_explained: usize,
+}
+
+/// Ask for the reasons behind one outcome when its risk is at least `at_least`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Explain {
+    pub phenotype: String,
+    pub horizon_days: u32,
+    /// Calibrated probability, 0 to 1.
+    pub at_least: f64,
+}
+
+/// Every risk that the package knows, for one chart at one moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Answer {
+    pub risks: Vec<Risk>,
+    pub reasons: Vec<Reasons>,
+    /// Why nothing may be shown for this chart at all; the risks are computed all the same.
+    pub abstained: Option<Abstention>,
+}
+
+/// A calibrated probability for one outcome within one horizon.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Risk {
+    pub phenotype: Arc<str>,
+    /// From the as-of moment to this many days later.
+    pub horizon_days: u32,
+    /// Calibrated probability, 0 to 1.
+    pub risk: f64,
+    /// The average of the same age and sex, 0 to 1.
+    pub baseline_risk: f64,
+    /// Why this outcome is not shown, over and above [`Answer::abstained`].
+    pub abstained: Option<Abstention>,
+}
+
+/// The events that moved one risk most.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reasons {
+    pub phenotype: Arc<str>,
+    pub horizon_days: u32,
+    /// Largest change first, by absolute value.
+    pub reasons: Vec<Reason>,
+}
+
+/// One fact and what the risk would be if it were not in the record (all events with the same key taken out).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reason {
+    /// Index of the latest such event in `Timeline::events`.
+    pub event: u32,
+    /// How many events with this key the model's window holds.
+    pub occurrences: u32,
+    /// Calibrated probability without them.
+    pub risk_without: f64,
+}
+
+/// Why the server stays silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Abstention {
+    /// Too few active days or too short a history to say anything.
+    ThinChart,
+    /// No birth date, or an age the model was not trained on.
+    AgeOutOfRange,
+    /// Sex is not stated as female or male: the baseline and the model know only these two.
+    SexUnknown,
+    /// Too many codes that the model has never seen.
+    UnfamiliarCodes,
+    Deceased,
+    /// The disease is already in the record.
+    AlreadyPresent,
+    /// An exclusion of the phenotype is in the record, or a measurement it needs is not.
+    NotEligible,
+    /// The outcome showed no skill above age and sex on validation patients.
+    NoSkill,
+    /// Never shown: nothing that a clinician can act on (death, pregnancy, medication starts, controls).
+    NotActionable,
+}
+
+impl Abstention {
+    /// The stable word used in answers, audit and `predict`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::ThinChart => "thin-chart",
+            Self::AgeOutOfRange => "age-out-of-range",
+            Self::SexUnknown => "sex-unknown",
+            Self::UnfamiliarCodes => "unfamiliar-codes",
+            Self::Deceased => "deceased",
+            Self::AlreadyPresent => "already-present",
+            Self::NotEligible => "not-eligible",
+            Self::NoSkill => "no-skill",
+            Self::NotActionable => "not-actionable",
+        }
+    }
+}
+
+/// Something that answers questions in batches: a model. The engine owns it on threads of its own.
+pub trait Oracle: Send + Sync + 'static {
+    /// One answer per question, in order; a batch answers like its members alone.
+    fn answer(&self, batch: &[Question]) -> Vec<Answer>;
+
+    /// The tokens that a question puts into a batch, for the token budget.
+    fn tokens(&self, question: &Question) -> usize;
+
+    /// Name and content hash of the model, `prodrome-s@1a2b3c4d5e6f`.
+    fn identity(&self) -> &str;
+}

@@ -1,0 +1,11 @@
+//! A timeline in, calibrated risks with their reasons out.
+//!
+//! [`vocabulary`] writes a timeline in the model's words; [`network`] is the transformer over active days
+//! and the trait that every reader of a history fulfils; [`package`] is a model on disk, refused when its
+//! parts do not match; [`model`] joins them into answers; [`engine`] batches questions on threads of its
+//! own, and [`predictor`] is the one door that the rest of the program knocks at.
+
+pub mod answer;
+pub mod model;
+pub mod phenotype;
+pub mod vocabulary;

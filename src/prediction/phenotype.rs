@@ -1,0 +1,301 @@
+//! Outcomes: what they are, who can have them, when they happened. Read from a versioned TOML file that
+//! travels with the model package.
+//!
+//! One definition serves training targets, evaluation labels and the question "does she have it already?".
+
+use crate::patient_record::timeline::{Kind, SECONDS_PER_DAY, Second, Sex, Timeline, Value};
+use crate::prediction::vocabulary::Fact;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The compiled-in definitions; `train` reads another file when told so.
+pub const DEFAULT: &str = include_str!("../../config/phenotypes.toml");
+
+/// What kind of event counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Rule {
+    /// A Condition with one of `codes`.
+    Condition,
+    /// An Encounter of one of `classes` (any when empty), of one of `types` (any when empty), none of `not_types`.
+    Encounter,
+    /// An Observation with one of `codes` whose value in `unit` reaches `over` or stays below `under`,
+    /// among those measured in the three years before.
+    Value,
+    /// A MedicationRequest whose display matches `pattern` and not `not_pattern`.
+    Medication,
+    Death,
+}
+
+/// What a clinician may be shown of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Group {
+    Disease,
+    Utilisation,
+    Lab,
+    Death,
+    Medication,
+    Pregnancy,
+    /// Exogenous in the generator: nothing but age should predict it. A high figure here is a leak.
+    Control,
+}
+
+/// One outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Phenotype {
+    /// What a clinician reads: "type 2 diabetes".
+    pub title: String,
+    pub group: Group,
+    pub rule: Rule,
+    /// Only the first occurrence counts, and who has it already is not at risk.
+    #[serde(default)]
+    pub first_only: bool,
+    /// Prefixed codes, `S:44054006`.
+    #[serde(default)]
+    pub codes: Vec<String>,
+    /// Condition codes that take a patient out when present before the index date.
+    #[serde(default)]
+    pub exclude: Vec<String>,
+    #[serde(default)]
+    pub classes: Vec<String>,
+    #[serde(default)]
+    pub types: Vec<String>,
+    #[serde(default)]
+    pub not_types: Vec<String>,
+    /// At least this value, in `unit`.
+    #[serde(default)]
+    pub over: Option<f64>,
+    /// Less than this value, in `unit`.
+    #[serde(default)]
+    pub under: Option<f64>,
+    /// UCUM unit of the thresholds.
+    #[serde(default)]
+    pub unit: Option<String>,
+    #[serde(default)]
+    pub pattern: Option<String>,
+    #[serde(default)]
+    pub not_pattern: Option<String>,
+    /// Only this sex can have it.
+    #[serde(default)]
+    pub only_sex: Option<Sex>,
+}
+
+/// Where one patient stands to one outcome at one moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Standing {
+    AtRisk,
+    /// First occurrences only: it is in the record.
+    Present,
+    /// Excluded by another code, by sex, or never measured.
+    NotEligible,
+}
+
+/// A versioned set of outcomes. Their order (alphabetical by name) is the order of a package's outputs.
+#[derive(Clone, Debug)]
+pub struct Phenotypes {
+    pub gap_days: u32,
+    pub horizons_days: Vec<u32>,
+    pub outcomes: Vec<(String, Phenotype)>,
+    patterns: Vec<Option<(regex::Regex, Option<regex::Regex>)>>,
+}
+
+/// Why a phenotype file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum PhenotypeError {
+    #[error("phenotypes: {0}")]
+    Toml(#[from] toml::de::Error),
+    #[error("phenotypes: format {0} is not known; this version reads format 1")]
+    Format(u32),
+    #[error("phenotypes: outcome `{0}`: {1}")]
+    Outcome(String, String),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    format: u32,
+    gap_days: u32,
+    horizons_days: Vec<u32>,
+    outcome: BTreeMap<String, Phenotype>,
+}
+
+/// What one fact means to the outcomes, by their indices.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Role {
+    /// It is an occurrence (for value outcomes: if its number says so).
+    pub counts: Vec<u16>,
+    /// It takes the patient out from then on.
+    pub excludes: Vec<u16>,
+}
+
+/// When each outcome happened to one patient, in whole days of the same calendar as the facts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OutcomeDays {
+    /// Ascending.
+    pub days: Vec<i32>,
+    /// Days of any measurement, for value outcomes. Ascending.
+    pub measured: Vec<i32>,
+    /// First day of an exclusion.
+    pub excluded: Option<i32>,
+}
+
+/// Value outcomes ask for a measurement within this many days before.
+const MEASURED_WITHIN_DAYS: i32 = 3 * 365;
+
+impl Phenotypes {
+    /// Reads and checks a phenotype file.
+    pub fn parse(text: &str) -> Result<Self, PhenotypeError> {
+        let file: File = toml::from_str(text)?;
+        if file.format != 1 {
+            return Err(PhenotypeError::Format(file.format));
+        }
+        let mut patterns = Vec::new();
+        for (name, outcome) in &file.outcome {
+            let fail = |why: String| PhenotypeError::Outcome(name.clone(), why);
+            let compile = |pattern: &str| regex::Regex::new(pattern).map_err(|error| fail(error.to_string()));
+            patterns.push(match (outcome.rule, &outcome.pattern) {
+                (Rule::Medication, None) => return Err(fail("rule `medication` needs `pattern`".into())),
+                (Rule::Medication, Some(pattern)) => {
+                    Some((compile(pattern)?, outcome.not_pattern.as_deref().map(compile).transpose()?))
+                }
+                (Rule::Value, _) if outcome.unit.is_none() || outcome.over.is_some() == outcome.under.is_some() => {
+                    return Err(fail("rule `value` needs `unit` and one of `over`, `under`".into()));
+                }
+                (Rule::Condition, _) if outcome.codes.is_empty() => {
+                    return Err(fail("rule `condition` needs `codes`".into()));
+                }
+                _ => None,
+            });
+        }
+        Ok(Self {
+            gap_days: file.gap_days,
+            horizons_days: file.horizons_days,
+            outcomes: file.outcome.into_iter().collect(),
+            patterns,
+        })
+    }
+
+    /// The index of an outcome by name.
+    pub fn index(&self, name: &str) -> Option<usize> {
+        self.outcomes.iter().position(|(known, _)| known == name)
+    }
+
+    /// What a fact means to each outcome. Constant for a fact: compute it once per dictionary entry.
+    pub fn role(&self, fact: &Fact) -> Role {
+        let mut role = Role::default();
+        let has = |list: &[String], what: &str| list.iter().any(|code| code == what);
+        for (index, (_, outcome)) in self.outcomes.iter().enumerate() {
+            let counts = match (outcome.rule, fact.kind) {
+                (Rule::Condition, Kind::Condition) | (Rule::Value, Kind::Observation) => {
+                    has(&outcome.codes, &fact.code)
+                }
+                (Rule::Encounter, Kind::Encounter) => {
+                    let encounter_type = fact.value.as_deref().unwrap_or("");
+                    (outcome.classes.is_empty() || has(&outcome.classes, &fact.code))
+                        && (outcome.types.is_empty() || has(&outcome.types, encounter_type))
+                        && !has(&outcome.not_types, encounter_type)
+                }
+                (Rule::Medication, Kind::Medication) => match &self.patterns[index] {
+                    Some((pattern, not)) => {
+                        pattern.is_match(&fact.display) && !not.as_ref().is_some_and(|not| not.is_match(&fact.display))
+                    }
+                    None => false,
+                },
+                _ => false,
+            };
+            if counts {
+                role.counts.push(index as u16);
+            }
+            if fact.kind == Kind::Condition && has(&outcome.exclude, &fact.code) {
+                role.excludes.push(index as u16);
+            }
+        }
+        role
+    }
+
+    /// Whether a number is an occurrence of a value outcome. `value` and thresholds both in canonical units.
+    fn reaches(&self, outcome: usize, value: f32) -> bool {
+        let outcome = &self.outcomes[outcome].1;
+        let canonical = |threshold: f64| {
+            let unit = outcome.unit.as_deref().unwrap_or("1");
+            crate::patient_record::terminology::canonical(threshold, unit).value as f32
+        };
+        outcome.over.is_some_and(|over| value >= canonical(over))
+            || outcome.under.is_some_and(|under| value < canonical(under))
+    }
+
+    /// Collects when each outcome happened. `facts` in time order: day, role, canonical number if any.
+    /// `death` is the day of death where known.
+    pub fn outcome_days<'a>(
+        &self,
+        facts: impl Iterator<Item = (i32, &'a Role, Option<f32>)>,
+        death: Option<i32>,
+    ) -> Vec<OutcomeDays> {
+        let mut all = vec![OutcomeDays::default(); self.outcomes.len()];
+        for (day, role, number) in facts {
+            for &index in &role.counts {
+                let outcome = &mut all[index as usize];
+                if self.outcomes[index as usize].1.rule != Rule::Value {
+                    outcome.days.push(day);
+                } else if let Some(value) = number {
+                    outcome.measured.push(day);
+                    if self.reaches(index as usize, value) {
+                        outcome.days.push(day);
+                    }
+                }
+            }
+            for &index in &role.excludes {
+                all[index as usize].excluded.get_or_insert(day);
+            }
+        }
+        for (index, (_, outcome)) in self.outcomes.iter().enumerate() {
+            if outcome.rule == Rule::Death {
+                all[index].days.extend(death);
+            }
+        }
+        all
+    }
+
+    /// Where a patient stands to outcome `index` at the end of day `as_of`.
+    pub fn stands(&self, index: usize, days: &OutcomeDays, sex: Sex, as_of: i32) -> Standing {
+        let outcome = &self.outcomes[index].1;
+        if outcome.only_sex.is_some_and(|only| only != sex) || days.excluded.is_some_and(|day| day <= as_of) {
+            return Standing::NotEligible;
+        }
+        if outcome.first_only && days.days.first().is_some_and(|&day| day <= as_of) {
+            return Standing::Present;
+        }
+        let measured = || days.measured.iter().any(|&day| day <= as_of && day > as_of - MEASURED_WITHIN_DAYS);
+        if outcome.rule == Rule::Value && !measured() {
+            return Standing::NotEligible;
+        }
+        Standing::AtRisk
+    }
+
+    /// Where a patient stands to every outcome, from the timeline as known at `as_of`.
+    pub fn standing(&self, timeline: &Timeline, as_of: Second) -> Vec<Standing> {
+        let known = timeline.known_at(as_of);
+        let roles: Vec<(i32, Role, Option<f32>)> = known
+            .iter()
+            .filter(|event| {
+                matches!(event.kind, Kind::Condition | Kind::Encounter | Kind::Observation | Kind::Medication)
+            })
+            .map(|event| {
+                let number = match &event.value {
+                    Value::Quantity { value, .. } => Some(*value as f32),
+                    _ => None,
+                };
+                (event.known.div_euclid(SECONDS_PER_DAY) as i32, self.role(&Fact::of(event)), number)
+            })
+            .collect();
+        let death = match timeline.patient.deceased {
+            Some(Some(second)) => Some(second.div_euclid(SECONDS_PER_DAY) as i32),
+            _ => None,
+        };
+        let days = self.outcome_days(roles.iter().map(|(day, role, number)| (*day, role, *number)), death);
+        let day = as_of.div_euclid(SECONDS_PER_DAY) as i32;
+        days.iter().enumerate().map(|(index, days)| self.stands(index, days, timeline.patient.sex, day)).collect()
+    }
+}

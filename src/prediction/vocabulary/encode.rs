@@ -1,0 +1,96 @@
+//! Timeline to tokens: active days, each with its events' keys and numbers. Same-day repeats of a key count once.
+
+use super::{Fact, Vocabulary, read_by_the_model};
+use crate::patient_record::timeline::{Kind, SECONDS_PER_DAY, Second, Sex, Timeline, Value};
+use std::collections::HashMap;
+
+/// One event in the model's words.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChartEvent {
+    /// Days since 1970-01-01 for a chart, since birth in a shard; only differences reach the network.
+    pub day: i32,
+    /// Index of a known key, or `keys.len() + i` for the i-th unknown of [`EncodedChart::unknown`].
+    pub key: u32,
+    /// Number index and the value in canonical units, where both are known.
+    pub number: Option<(u32, f32)>,
+    /// Index of the event in `Timeline::events`: provenance, no input of the network.
+    pub event: u32,
+}
+
+/// A chart as the model reads it, cut off at the as-of moment.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EncodedChart {
+    /// Day of the as-of moment, days since 1970-01-01.
+    pub as_of_day: i32,
+    /// Day of birth, days since 1970-01-01; `None` where not stated.
+    pub birth_day: Option<i32>,
+    pub sex: Sex,
+    /// Died on or before the as-of moment.
+    pub deceased: bool,
+    /// Ordered by day.
+    pub events: Vec<ChartEvent>,
+    /// Kind and display of each key that the vocabulary does not know.
+    pub unknown: Vec<(Kind, String)>,
+    /// Outcomes that the chart already holds or excludes, by phenotype index, as found by
+    /// [`super::super::phenotype::Phenotypes::standing`].
+    pub standing: Vec<super::super::phenotype::Standing>,
+    /// All events known at the as-of moment, also those of kinds that the model does not read.
+    pub events_read: usize,
+}
+
+/// Writes what was known of a timeline at `as_of` (inclusive) in the words of a vocabulary.
+pub fn encode_timeline(
+    timeline: &Timeline,
+    vocabulary: &Vocabulary,
+    phenotypes: &super::super::phenotype::Phenotypes,
+    as_of: Second,
+) -> EncodedChart {
+    let known = timeline.known_at(as_of);
+    let mut unknown: Vec<(Kind, String)> = Vec::new();
+    let mut unknown_index: HashMap<String, u32> = HashMap::new();
+    let mut seen_today: HashMap<u32, ()> = HashMap::new();
+    let mut today = i32::MIN;
+    let mut events = Vec::with_capacity(known.len());
+    for (position, event) in known.iter().enumerate() {
+        if !read_by_the_model(event.kind) {
+            continue;
+        }
+        let day = event.known.div_euclid(SECONDS_PER_DAY) as i32;
+        if day != today {
+            seen_today.clear();
+            today = day;
+        }
+        let fact = Fact::of(event);
+        let text = fact.key();
+        let key = vocabulary.key(&text).unwrap_or_else(|| {
+            *unknown_index.entry(text).or_insert_with(|| {
+                unknown.push((event.kind, fact.display.clone()));
+                (vocabulary.keys.len() + unknown.len() - 1) as u32
+            })
+        });
+        if seen_today.insert(key, ()).is_some() {
+            continue;
+        }
+        let number = match &event.value {
+            Value::Quantity { value, unit, .. } if event.kind == Kind::Observation => {
+                vocabulary.number(&fact.code, unit).map(|number| (number, *value as f32))
+            }
+            _ => None,
+        };
+        events.push(ChartEvent { day, key, number, event: position as u32 });
+    }
+    EncodedChart {
+        as_of_day: as_of.div_euclid(SECONDS_PER_DAY) as i32,
+        birth_day: timeline.patient.birth.map(|second| second.div_euclid(SECONDS_PER_DAY) as i32),
+        sex: timeline.patient.sex,
+        deceased: match timeline.patient.deceased {
+            None => false,
+            Some(None) => true,
+            Some(Some(second)) => second <= as_of,
+        },
+        events,
+        unknown,
+        standing: phenotypes.standing(timeline, as_of),
+        events_read: known.len(),
+    }
+}

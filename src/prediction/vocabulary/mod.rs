@@ -1,0 +1,9 @@
+//! A timeline in the model's words: keys, numbers, days; each token remembers its event.
+
+mod encode;
+mod key;
+mod knots;
+
+pub use encode::{ChartEvent, EncodedChart, encode_timeline};
+pub use key::{Fact, read_by_the_model};
+pub use knots::{KNOTS, KeyEntry, Number, Vocabulary};

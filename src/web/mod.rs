@@ -1,0 +1,1 @@
+//! The HTTP face: routes, limits, errors. Handlers call one function of `decision_support` and do nothing else.
