@@ -1,6 +1,8 @@
 //! What is asked of a model and what it answers, as plain data between the engine and everyone else.
 
+use super::model::Outcome;
 use super::vocabulary::EncodedChart;
+use crate::patient_record::timeline::{Second, Timeline};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -58,7 +60,9 @@ pub struct Reasons {
 /// One fact and what the risk would be if it were not in the record (all events with the same key taken out).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reason {
-    /// Index of the latest such event in `Timeline::events`.
+    /// Index of the latest such event in `EncodedChart::events` of the question. The asker finds the timeline's
+    /// event through `ChartEvent::event` of its own chart, so that an answer kept for an equal chart still
+    /// leads to the right resource.
     pub event: u32,
     /// How many events with this key the model's window holds.
     pub occurrences: u32,
@@ -108,6 +112,12 @@ impl Abstention {
 
 /// Something that answers questions in batches: a model. The engine owns it on threads of its own.
 pub trait Oracle: Send + Sync + 'static {
+    /// Writes a timeline in this model's words, cut at `as_of` (inclusive).
+    fn encode(&self, timeline: &Timeline, as_of: Second) -> EncodedChart;
+
+    /// What is known of each outcome apart from any patient, in the order of every [`Answer::risks`].
+    fn outcomes(&self) -> &[Outcome];
+
     /// One answer per question, in order; a batch answers like its members alone.
     fn answer(&self, batch: &[Question]) -> Vec<Answer>;
 

@@ -44,14 +44,17 @@ impl Model {
     pub fn load(_folder: &Path) -> Result<Self, PackageError> {
         unimplemented!("package")
     }
-
-    /// Writes a timeline in this model's words, cut at `as_of` (inclusive).
-    pub fn encode(&self, timeline: &Timeline, as_of: Second) -> EncodedChart {
-        encode_timeline(timeline, &self.vocabulary, &self.phenotypes, as_of)
-    }
 }
 
 impl Oracle for Model {
+    fn encode(&self, timeline: &Timeline, as_of: Second) -> EncodedChart {
+        encode_timeline(timeline, &self.vocabulary, &self.phenotypes, as_of)
+    }
+
+    fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
     fn answer(&self, _batch: &[Question]) -> Vec<Answer> {
         unimplemented!("network")
     }
