@@ -1,3 +1,4 @@
 //! Making a model: ingest an export into shards, train on them, package, evaluate.
 
+pub mod evaluate;
 pub mod shard;

@@ -6,6 +6,7 @@
 //! own, and [`predictor`] is the one door that the rest of the program knocks at.
 
 pub mod answer;
+pub mod calibration;
 pub mod model;
 pub mod phenotype;
 pub mod vocabulary;
