@@ -1,4 +1,5 @@
 //! Making a model: ingest an export into shards, train on them, package, evaluate.
 
 pub mod evaluate;
+pub mod life;
 pub mod shard;

@@ -139,7 +139,7 @@ pub fn brier(events: &[bool], risks: &[f64]) -> f64 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rand::SeedableRng;
+    use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
     /// The definition, pair by pair.

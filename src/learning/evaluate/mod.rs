@@ -1,5 +1,6 @@
 //! Judging a model on patients that nothing was fitted on.
 //!
-//! [`metrics`] are the figures themselves.
+//! [`cohort`] says who is asked about when, and what then happened; [`metrics`] are the figures themselves.
 
+pub mod cohort;
 pub mod metrics;
