@@ -6,8 +6,11 @@
 //! No names, addresses, identifiers, free text or calendar dates: time is days since birth.
 
 use crate::patient_record::timeline::Sex;
-use crate::prediction::vocabulary::Fact;
+use crate::prediction::vocabulary::{Fact, Vocabulary};
+use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
 
 /// Version of the shard layout; raised whenever it changes.
 pub const SHARD_FORMAT: u32 = 1;
@@ -22,6 +25,21 @@ pub enum Split {
     Test,
 }
 
+impl Split {
+    /// Every split, in order.
+    pub const ALL: [Split; 4] = [Split::Train, Split::Validation, Split::Calibration, Split::Test];
+
+    /// The word used for folders, in `dataset.json` and in reports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Split::Train => "train",
+            Split::Validation => "validation",
+            Split::Calibration => "calibration",
+            Split::Test => "test",
+        }
+    }
+}
+
 /// `dataset.json`
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Dataset {
@@ -33,6 +51,59 @@ pub struct Dataset {
     pub shards: Vec<String>,
     /// SHA-256 over the shards' own SHA-256s: names the data a model was trained on.
     pub sha256: String,
+    /// Where it was opened.
+    #[serde(skip)]
+    pub folder: PathBuf,
+}
+
+impl Dataset {
+    /// Opens a dataset folder that `prodrome ingest` has completed. Fails where `dataset.json` is missing
+    /// (the ingest did not finish) or of another format.
+    pub fn open(folder: &Path) -> anyhow::Result<Self> {
+        let path = folder.join("dataset.json");
+        let text = std::fs::read_to_string(&path)
+            .with_context(|| format!("`{}` cannot be read; was `prodrome ingest` run to its end?", path.display()))?;
+        let mut dataset: Dataset = serde_json::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
+        if dataset.format != SHARD_FORMAT {
+            bail!(
+                "`{}` has format {}, this version reads {SHARD_FORMAT}; ingest again",
+                path.display(),
+                dataset.format
+            );
+        }
+        dataset.folder = folder.to_owned();
+        Ok(dataset)
+    }
+
+    /// The shards in order, one in memory at a time.
+    pub fn shards(&self) -> impl Iterator<Item = anyhow::Result<Shard>> + '_ {
+        self.shards.iter().map(|name| Shard::read(&self.folder.join("shards").join(name)))
+    }
+
+    /// The vocabulary learned on the training split, ready for look-ups.
+    pub fn vocabulary(&self) -> anyhow::Result<Vocabulary> {
+        let path = self.folder.join("vocabulary.json");
+        let text = std::fs::read_to_string(&path).with_context(|| format!("`{}`", path.display()))?;
+        let vocabulary: Vocabulary = serde_json::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
+        Ok(vocabulary.indexed())
+    }
+
+    /// Fails when a shard is not the one that was written.
+    pub fn verify(&self) -> anyhow::Result<()> {
+        let mut names = Sha256::new();
+        for name in &self.shards {
+            names.update(Sha256::digest(std::fs::read(self.folder.join("shards").join(name))?));
+        }
+        if hex(&names.finalize()) != self.sha256 {
+            bail!("the shards in `{}` are not those that `dataset.json` names", self.folder.display());
+        }
+        Ok(())
+    }
+}
+
+/// Lower-case hexadecimal.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Patients of one hash bucket. Facts and units are stored once and referred to by index.
@@ -43,6 +114,24 @@ pub struct Shard {
     /// Canonical units.
     pub units: Vec<String>,
     pub patients: Vec<PatientRow>,
+}
+
+impl Shard {
+    /// Reads one shard file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let file = std::fs::File::open(path).with_context(|| format!("`{}`", path.display()))?;
+        let bytes = zstd::decode_all(file).with_context(|| format!("`{}`", path.display()))?;
+        let shard: Shard = postcard::from_bytes(&bytes).with_context(|| format!("`{}`", path.display()))?;
+        if shard.format != SHARD_FORMAT {
+            bail!("`{}` has format {}, this version reads {SHARD_FORMAT}; ingest again", path.display(), shard.format);
+        }
+        Ok(shard)
+    }
+
+    /// The bytes of a shard file.
+    pub fn to_bytes(&self) -> anyhow::Result<Vec<u8>> {
+        Ok(zstd::encode_all(postcard::to_stdvec(self)?.as_slice(), 12)?)
+    }
 }
 
 /// One de-identified life.
