@@ -1,0 +1,132 @@
+//! What was done with a card: accepted or overridden, and why.
+//!
+//! Owns the feedback table. A batch is written whole or not at all; a repeated delivery adds nothing. The text
+//! of a comment is not kept: only that there was one.
+
+use super::GovernanceError;
+use crate::platform::database::Database;
+use jiff::Timestamp;
+use sha2::{Digest, Sha256};
+use sqlx::Row;
+
+/// What the clinician did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FeedbackOutcome {
+    Accepted,
+    Overridden,
+}
+
+impl FeedbackOutcome {
+    /// The specification's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Overridden => "overridden",
+        }
+    }
+}
+
+/// One checked entry of a feedback batch.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FeedbackEntry {
+    /// The card's uuid, as sent.
+    pub card: String,
+    pub outcome: FeedbackOutcome,
+    /// Ids of the suggestions taken.
+    pub accepted_suggestions: Vec<String>,
+    /// System and code of the reason.
+    pub override_reason: Option<(String, String)>,
+    pub has_comment: bool,
+    pub outcome_at: Timestamp,
+}
+
+/// How a batch was taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FeedbackTaken {
+    /// Rows that are new.
+    pub stored: usize,
+    /// Among them, those whose card this service never showed.
+    pub unknown_cards: usize,
+}
+
+/// Where feedback is remembered.
+#[derive(Clone)]
+pub struct Feedback {
+    database: Database,
+}
+
+impl Feedback {
+    pub fn new(database: Database) -> Self {
+        Self { database }
+    }
+
+    /// Writes a batch, whole or not at all. Once this returns, another process can read it.
+    pub async fn record(
+        &self,
+        service: &str,
+        client: Option<&str>,
+        at: Timestamp,
+        batch: Vec<FeedbackEntry>,
+    ) -> Result<FeedbackTaken, GovernanceError> {
+        let (service, client) = (service.to_string(), client.map(str::to_string));
+        self.database.run(|pool| insert(pool, service, client, at, batch)).await
+    }
+}
+
+async fn insert(
+    pool: sqlx::AnyPool,
+    service: String,
+    client: Option<String>,
+    at: Timestamp,
+    batch: Vec<FeedbackEntry>,
+) -> Result<FeedbackTaken, GovernanceError> {
+    let mut taken = FeedbackTaken::default();
+    let mut transaction = pool.begin().await?;
+    for mut entry in batch {
+        entry.accepted_suggestions.sort();
+        let known: i64 = sqlx::query("select count(*) as found from card where uuid = $1 and service = $2")
+            .bind(entry.card.clone())
+            .bind(service.clone())
+            .fetch_one(&mut *transaction)
+            .await?
+            .try_get("found")?;
+        let (system, code) = entry.override_reason.clone().unzip();
+        let written = sqlx::query(
+            "insert into feedback (id, at_ms, service, client, card, known_card, outcome, accepted_suggestions, \
+             override_system, override_code, has_comment, outcome_at_ms) \
+             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
+        )
+        .bind(entry_id(&service, client.as_deref(), &entry))
+        .bind(at.as_millisecond())
+        .bind(service.clone())
+        .bind(client.clone())
+        .bind(entry.card.clone())
+        .bind(known.min(1))
+        .bind(entry.outcome.as_str())
+        .bind(serde_json::to_string(&entry.accepted_suggestions)?)
+        .bind(system)
+        .bind(code)
+        .bind(i64::from(entry.has_comment))
+        .bind(entry.outcome_at.as_millisecond())
+        .execute(&mut *transaction)
+        .await?
+        .rows_affected();
+        taken.stored += usize::from(written > 0);
+        taken.unknown_cards += usize::from(written > 0 && known == 0);
+    }
+    transaction.commit().await?;
+    Ok(taken)
+}
+
+/// The same entry, delivered again, has the same id.
+fn entry_id(service: &str, client: Option<&str>, entry: &FeedbackEntry) -> String {
+    let mut hash = Sha256::new();
+    let at = entry.outcome_at.as_nanosecond().to_string();
+    let fixed = [client.unwrap_or(""), service, &entry.card, entry.outcome.as_str(), &at];
+    let suggestions = entry.accepted_suggestions.iter().map(String::as_str);
+    for part in fixed.into_iter().chain(suggestions) {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part);
+    }
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,158 @@
+//! The database: one pool and one set of migrations for SQLite and PostgreSQL.
+//!
+//! Owns opening, creating and migrating. What the tables mean is `governance`'s business. Queries are
+//! written once, in SQL that both understand (`migrations/README.md`).
+
+use crate::platform::settings::without_password;
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::{AnyPool, ConnectOptions as _, SqlSafeStr as _};
+use std::future::Future;
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "answers", include_str!("../../migrations/0001_answers.sql")),
+    (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
+];
+
+/// How long to wait for a connection before a call fails.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Why the database cannot be used. No message holds a password.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    #[error("the folder of database `{url}` cannot be made: {reason}")]
+    Folder { url: String, reason: String },
+    #[error("database `{url}` cannot be opened: {reason}")]
+    Open { url: String, reason: String },
+    #[error("the tables of database `{url}` cannot be brought up to date: {reason}")]
+    Migrate { url: String, reason: String },
+    #[error("the database did not answer: {0}")]
+    Query(#[from] sqlx::Error),
+    #[error("the task that asked the database ended early")]
+    Interrupted,
+}
+
+/// An open, migrated database. Clones share one pool.
+#[derive(Clone)]
+pub struct Database {
+    pool: AnyPool,
+    runtime: tokio::runtime::Handle,
+}
+
+impl Database {
+    /// Opens `url` (`sqlite:PATH`, made when missing with its folder, or `postgres://…`) and migrates it.
+    /// Its connections live on the runtime of the caller.
+    pub async fn open(url: &str) -> Result<Self, DatabaseError> {
+        sqlx::any::install_default_drivers();
+        let shown = without_password(url);
+        let (address, sqlite) = match sqlite_path(url) {
+            Some(path) => {
+                let fail =
+                    |error: std::io::Error| DatabaseError::Folder { url: shown.clone(), reason: error.to_string() };
+                make_folder(path).map_err(fail)?;
+                (format!("sqlite:{}?mode=rwc", path.replace('%', "%25")), true)
+            }
+            None => (url.to_string(), false),
+        };
+        let fail = |error: sqlx::Error| DatabaseError::Open { url: shown.clone(), reason: error.to_string() };
+        let options = AnyConnectOptions::from_str(&address).map_err(fail)?.disable_statement_logging();
+        let pool = pool_options(sqlite).connect_with(options).await.map_err(fail)?;
+        migrator()
+            .run(&pool)
+            .await
+            .map_err(|error| DatabaseError::Migrate { url: shown.clone(), reason: error.to_string() })?;
+        Ok(Self { pool, runtime: tokio::runtime::Handle::current() })
+    }
+
+    /// Runs a query to its end on the database's own runtime, even when the caller leaves: a connection must
+    /// not depend on a web worker that may stop first, and a row once begun is written whole.
+    pub async fn run<T, E, F>(&self, query: impl FnOnce(AnyPool) -> F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: From<DatabaseError> + Send + 'static,
+        F: Future<Output = Result<T, E>> + Send + 'static,
+    {
+        let done = self.runtime.spawn(query(self.pool.clone())).await;
+        done.unwrap_or_else(|_| Err(DatabaseError::Interrupted.into()))
+    }
+
+    /// Asks for nothing, to see whether the database answers.
+    pub async fn is_alive(&self) -> bool {
+        let asked = self.run(|pool| async move {
+            sqlx::query("select 1").execute(&pool).await.map_err(DatabaseError::from)?;
+            Ok::<_, DatabaseError>(())
+        });
+        asked.await.is_ok()
+    }
+
+    /// Finishes what is running and closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+}
+
+/// The file of a SQLite address.
+fn sqlite_path(url: &str) -> Option<&str> {
+    let path = url.strip_prefix("sqlite:")?;
+    Some(path.strip_prefix("//").unwrap_or(path))
+}
+
+fn make_folder(path: &str) -> std::io::Result<()> {
+    match Path::new(path).parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder),
+        _ => Ok(()),
+    }
+}
+
+/// SQLite has one writer: a queue for one connection is fairer than writers that wait for a lock. Its log is
+/// written ahead, so that another process reads while we write, and each commit reaches the disk.
+fn pool_options(sqlite: bool) -> AnyPoolOptions {
+    let options = AnyPoolOptions::new().acquire_timeout(PATIENCE);
+    if !sqlite {
+        return options.max_connections(8);
+    }
+    options.max_connections(1).after_connect(|connection, _| {
+        Box::pin(async move {
+            for pragma in ["pragma journal_mode = wal", "pragma synchronous = full", "pragma busy_timeout = 5000"] {
+                sqlx::query(pragma).execute(&mut *connection).await?;
+            }
+            Ok(())
+        })
+    })
+}
+
+fn migrator() -> Migrator {
+    let migrations = MIGRATIONS.iter().map(|&(version, name, sql)| {
+        Migration::new(version, name.into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_missing_file_is_made_with_its_folder_and_opens_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("a/b 100%/prodrome.sqlite");
+        let url = format!("sqlite:{}", path.display());
+        for _ in 0..2 {
+            let database = Database::open(&url).await.expect("open");
+            assert!(database.is_alive().await);
+            database.close().await;
+        }
+        assert!(path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_file_that_is_no_database_is_refused() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("x.sqlite");
+        std::fs::write(&path, "this is no database, whatever its name says".repeat(40)).expect("written");
+        assert!(Database::open(&format!("sqlite:{}", path.display())).await.is_err());
+    }
+}

@@ -1,0 +1,137 @@
+//! `[[cds_client]]`: who is known. Read and checked; verifying their tokens is the web layer's business.
+
+use super::SettingsError;
+use super::layers::{Layers, nearest};
+use std::path::PathBuf;
+use toml::{Table, Value};
+
+/// One known caller.
+#[derive(Clone, Debug)]
+pub struct CdsClient {
+    pub name: String,
+    pub issuer: String,
+    pub keys: KeySource,
+    /// In place of `public_url` + path.
+    pub audiences: Vec<String>,
+    pub fhir_servers: Vec<String>,
+    pub tenants: Vec<String>,
+    pub quirks: Quirks,
+    pub allow_jti_reuse: bool,
+    pub algorithms: Vec<String>,
+}
+
+/// Where a client's public keys are.
+#[derive(Clone, Debug)]
+pub enum KeySource {
+    File(PathBuf),
+    Url(String),
+}
+
+/// Which vendor's habits to accept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Quirks {
+    None,
+    Epic,
+    Oracle,
+}
+
+const KEYS: [&str; 10] = [
+    "name",
+    "issuer",
+    "jwks_file",
+    "jwks_url",
+    "audiences",
+    "fhir_servers",
+    "tenants",
+    "quirks",
+    "allow_jti_reuse",
+    "algorithms",
+];
+const ALGORITHMS: [&str; 8] = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "ES512", "EdDSA"];
+
+pub(super) fn read(layers: &Layers) -> Result<Vec<CdsClient>, SettingsError> {
+    let mut clients: Vec<CdsClient> = Vec::new();
+    for table in layers.tables("cds_client")? {
+        let client = Entry { table: &table }.client()?;
+        if clients.iter().any(|known| known.issuer == client.issuer) {
+            return Err(layers.unusable("cds_client", "two clients share an issuer", "give each issuer one table"));
+        }
+        clients.push(client);
+    }
+    Ok(clients)
+}
+
+struct Entry<'a> {
+    table: &'a Table,
+}
+
+impl Entry<'_> {
+    fn client(&self) -> Result<CdsClient, SettingsError> {
+        if let Some(key) = self.table.keys().find(|key| !KEYS.contains(&key.as_str())) {
+            return Err(SettingsError::UnknownKey {
+                key: format!("cds_client.{key}"),
+                origin: "[[cds_client]]".into(),
+                nearest: format!("cds_client.{}", nearest(key, KEYS.into_iter())),
+            });
+        }
+        let keys = match (self.text("jwks_file")?, self.text("jwks_url")?) {
+            (Some(file), None) => KeySource::File(file.into()),
+            (None, Some(url)) => KeySource::Url(url),
+            _ => return Err(self.wrong("jwks_url", "exactly one of `jwks_file` and `jwks_url` is needed")),
+        };
+        let algorithms = self.texts("algorithms")?.unwrap_or_else(|| vec!["RS384".into(), "ES384".into()]);
+        if algorithms.is_empty() || algorithms.iter().any(|name| !ALGORITHMS.contains(&name.as_str())) {
+            return Err(self.wrong("algorithms", &format!("only {} are known", ALGORITHMS.join(", "))));
+        }
+        Ok(CdsClient {
+            name: self.text("name")?.ok_or_else(|| self.wrong("name", "it is missing"))?,
+            issuer: self.text("issuer")?.ok_or_else(|| self.wrong("issuer", "it is missing"))?,
+            keys,
+            audiences: self.texts("audiences")?.unwrap_or_default(),
+            fhir_servers: self.texts("fhir_servers")?.unwrap_or_default(),
+            tenants: self.texts("tenants")?.unwrap_or_default(),
+            quirks: self.quirks()?,
+            allow_jti_reuse: match self.table.get("allow_jti_reuse") {
+                None => false,
+                Some(Value::Boolean(flag)) => *flag,
+                Some(_) => return Err(self.wrong("allow_jti_reuse", "it is neither true nor false")),
+            },
+            algorithms,
+        })
+    }
+
+    fn quirks(&self) -> Result<Quirks, SettingsError> {
+        match self.text("quirks")?.as_deref() {
+            None | Some("none") => Ok(Quirks::None),
+            Some("epic") => Ok(Quirks::Epic),
+            Some("oracle") => Ok(Quirks::Oracle),
+            Some(_) => Err(self.wrong("quirks", "it is none of \"none\", \"epic\", \"oracle\"")),
+        }
+    }
+
+    fn text(&self, key: &str) -> Result<Option<String>, SettingsError> {
+        match self.table.get(key) {
+            None => Ok(None),
+            Some(Value::String(text)) if text.is_empty() => Ok(None),
+            Some(Value::String(text)) => Ok(Some(text.clone())),
+            Some(_) => Err(self.wrong(key, "it is not a text")),
+        }
+    }
+
+    fn texts(&self, key: &str) -> Result<Option<Vec<String>>, SettingsError> {
+        let Some(value) = self.table.get(key) else { return Ok(None) };
+        let texts = value.as_array().and_then(|items| items.iter().map(|i| i.as_str().map(str::to_string)).collect());
+        texts.map(Some).ok_or_else(|| self.wrong(key, "it is not a list of texts"))
+    }
+
+    fn wrong(&self, key: &str, reason: &str) -> SettingsError {
+        let value = self.table.get(key).map_or_else(|| "(missing)".to_string(), Value::to_string);
+        SettingsError::Unusable {
+            key: format!("cds_client.{key}"),
+            value,
+            origin: "[[cds_client]]".into(),
+            reason: reason.into(),
+            remedy: "see the example at the top of config/default.toml".into(),
+        }
+    }
+}
