@@ -23,16 +23,16 @@ pub enum Oddity {
 /// Prunes a tree, innermost first, and says what was taken out.
 pub(crate) fn prune(root: &mut Node<'_>, bytes: &[u8]) -> Vec<Finding> {
     let mut taken = Vec::new();
-    node(root, 0, &mut taken);
+    node(root, &mut taken);
     taken.into_iter().map(|(oddity, at)| Finding { oddity, place: Place::of(bytes, at) }).take(100).collect()
 }
 
 type Taken = Vec<(Oddity, usize)>;
 
-fn node(value: &mut Node<'_>, at: usize, taken: &mut Taken) {
+fn node(value: &mut Node<'_>, taken: &mut Taken) {
     match value {
         Node::Object(members) => object(members, taken),
-        Node::Array(values) => values.iter_mut().for_each(|value| node(value, at, taken)),
+        Node::Array(values) => values.iter_mut().for_each(|value| node(value, taken)),
         _ => {}
     }
 }
@@ -41,7 +41,7 @@ fn object(members: &mut Vec<Member<'_>>, taken: &mut Taken) {
     for index in 0..members.len() {
         let paired = members.get(index).is_some_and(|member| is_paired(&member.key, members));
         let Some(member) = members.get_mut(index) else { continue };
-        node(&mut member.value, member.at, taken);
+        node(&mut member.value, taken);
         if let Node::Array(values) = &mut member.value {
             array(values, paired, member.at, taken);
         }
