@@ -8,5 +8,6 @@
 pub mod answer;
 pub mod calibration;
 pub mod model;
+pub mod network;
 pub mod phenotype;
 pub mod vocabulary;

@@ -1,0 +1,106 @@
+//! The weights: their names, shapes and beginnings. Knows nothing of files.
+
+use super::config::{BINS, NetworkConfig};
+use super::packed::{AGE_HATS, SCALARS};
+use crate::patient_record::timeline::Kind;
+use crate::prediction::vocabulary::KNOTS;
+use candle_core::{Device, Result, Tensor};
+use rand::Rng;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+
+/// Weights by name, ordered by name.
+pub type Parameters = BTreeMap<String, Tensor>;
+
+/// How a weight begins.
+#[derive(Clone, Copy)]
+enum Start {
+    Normal(f32),
+    One,
+    Zero,
+}
+
+/// Name, shape and beginning of every weight of a network.
+fn layout(config: &NetworkConfig) -> Vec<(String, Vec<usize>, Start)> {
+    use Start::{Normal, One, Zero};
+    let (width, hidden) = (config.width, config.hidden);
+    let into = |n: usize| Normal(1.0 / (3.0 * n as f32).sqrt());
+    let out = Normal(0.02 / (2.0 * config.layers as f32).sqrt());
+    let mut all = vec![
+        ("key".to_owned(), vec![config.keys, width], Normal(0.02)),
+        ("kind".to_owned(), vec![Kind::ALL.len(), width], Normal(0.02)),
+        ("text.pieces".to_owned(), vec![config.text_buckets, config.text_width], Normal(0.1)),
+        ("text.project".to_owned(), vec![width, config.text_width], Normal(0.05)),
+        ("number.scale".to_owned(), vec![config.numbers, width], Normal(0.02)),
+        ("number.knots".to_owned(), vec![config.numbers * KNOTS, width], Normal(0.02)),
+        ("day.norm".to_owned(), vec![width], One),
+        ("day.mix".to_owned(), vec![width, width], into(width)),
+        ("scalars".to_owned(), vec![width, SCALARS], into(SCALARS)),
+        ("scalars.bias".to_owned(), vec![width], Zero),
+        ("final.norm".to_owned(), vec![width], One),
+        ("next.bias".to_owned(), vec![config.keys], Zero),
+        ("head.norm".to_owned(), vec![width], One),
+        ("head.mix".to_owned(), vec![width, width], into(width)),
+        ("head.mix.bias".to_owned(), vec![width], Zero),
+        ("head.state".to_owned(), vec![BINS * config.rank, width], Normal(0.02)),
+        ("head.outcome".to_owned(), vec![config.outcomes, config.rank], Normal(0.05)),
+        ("head.bias".to_owned(), vec![BINS * config.outcomes], Zero),
+        ("head.age-sex".to_owned(), vec![config.outcomes, 2 * AGE_HATS], Zero),
+    ];
+    for layer in 0..config.layers {
+        let mut add = |name: &str, shape: &[usize], start| {
+            all.push((format!("block.{layer}.{name}"), shape.to_vec(), start));
+        };
+        add("attention.norm", &[width], One);
+        add("attention.qkv", &[3 * width, width], Normal(0.04));
+        add("attention.query-gain", &[config.head_width()], One);
+        add("attention.key-gain", &[config.head_width()], One);
+        add("attention.out", &[width, width], out);
+        add("unit.norm", &[width], One);
+        add("unit.in", &[2 * hidden, width], Normal(0.04));
+        add("unit.out", &[width, hidden], out);
+    }
+    all
+}
+
+/// Fresh weights from a seed; `base` is the log base hazard of each bin and outcome (bins outermost).
+pub fn initial_parameters(config: &NetworkConfig, base: &[f32], seed: u64) -> Result<Parameters> {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut parameters = Parameters::new();
+    for (name, shape, start) in layout(config) {
+        let n: usize = shape.iter().product();
+        let data: Vec<f32> = match start {
+            Start::One => vec![1.0; n],
+            Start::Zero if name == "head.bias" && base.len() == n => base.to_vec(),
+            Start::Zero => vec![0.0; n],
+            Start::Normal(sd) => (0..n).map(|_| sd * normal(&mut rng)).collect(),
+        };
+        parameters.insert(name, Tensor::from_vec(data, shape, &Device::Cpu)?);
+    }
+    Ok(parameters)
+}
+
+/// Says which weights are missing, surplus or of the wrong shape.
+pub fn check_parameters(config: &NetworkConfig, parameters: &Parameters) -> std::result::Result<(), String> {
+    let layout = layout(config);
+    for (name, shape, _) in &layout {
+        match parameters.get(name) {
+            None => return Err(format!("weight `{name}` is missing")),
+            Some(tensor) if tensor.dims() != shape => {
+                return Err(format!("weight `{name}` has shape {:?} instead of {shape:?}", tensor.dims()));
+            }
+            Some(_) => {}
+        }
+    }
+    match parameters.len() == layout.len() {
+        true => Ok(()),
+        false => Err(format!("{} weights instead of {}", parameters.len(), layout.len())),
+    }
+}
+
+/// A standard normal number (Box and Muller 1958).
+fn normal(rng: &mut impl Rng) -> f32 {
+    let (u, v): (f64, f64) = (rng.random(), rng.random());
+    ((-2.0 * (1.0 - u).ln()).sqrt() * (std::f64::consts::TAU * v).cos()) as f32
+}

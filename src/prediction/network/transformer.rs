@@ -1,0 +1,241 @@
+//! Reader (B): a transformer over active days, each the sum of its events' embeddings, read out by rows that
+//! ask what is known at a moment and are never seen themselves.
+//!
+//! Pre-norm blocks with RMSNorm, SwiGLU and QK-norm; rotary angles turn half of each head with the index of the
+//! active day and half with days. Two heads: which keys the next active day holds, and hazards per bin and outcome.
+
+use super::config::{BINS, NetworkConfig};
+use super::packed::{AGE_HATS, Asked, Packed, SCALARS};
+use super::parameters::{Parameters, check_parameters};
+use super::{Hazards, Reader, Reading};
+use candle_core::{D, Device, Result, Tensor, Var, bail};
+use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, dropout, prefix_attention, rms_norm, sum_bags, swiglu};
+use std::sync::Arc;
+
+/// Shares of numbers set to zero while training, and the seed that draws them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Dropout {
+    pub blocks: f32,
+    pub head: f32,
+    pub seed: u64,
+}
+
+/// The network with its weights.
+pub struct Transformer {
+    pub config: NetworkConfig,
+    parameters: Parameters,
+    /// Text pieces and kind of every known key.
+    key_text: Arc<Bags>,
+    key_kind: Vec<usize>,
+    /// The known part of the key table, kept once weights no longer change.
+    frozen: Option<[Tensor; 2]>,
+}
+
+/// What one pass gives.
+pub struct Output {
+    /// (rows, width): the state of every row after the last block.
+    pub states: Tensor,
+    /// (read-outs, BINS * outcomes), bins outermost, not clamped.
+    pub log_hazards: Tensor,
+}
+
+/// `x` times the transpose of a weight stored as (outputs, inputs).
+fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
+    x.matmul(&weight.t()?)
+}
+
+/// Bags of one row each.
+fn one_each(rows: &[usize]) -> Arc<Bags> {
+    let mut bags = Bags::new();
+    for &row in rows {
+        bags.push(row as u32, 1.0);
+        bags.close();
+    }
+    Arc::new(bags)
+}
+
+impl Transformer {
+    /// Joins a shape, its weights, and what the known keys are called: per key its kind and text pieces.
+    pub fn new(config: NetworkConfig, parameters: Parameters, keys: &[(usize, Vec<u32>)]) -> Result<Self> {
+        if let Err(why) = config.check().and_then(|()| check_parameters(&config, &parameters)) {
+            bail!("{why}");
+        }
+        if keys.len() != config.keys {
+            bail!("{} keys instead of {}", keys.len(), config.keys);
+        }
+        let mut key_text = Bags::new();
+        for (_, pieces) in keys {
+            pieces.iter().for_each(|&piece| key_text.push(piece, 1.0 / pieces.len() as f32));
+            key_text.close();
+        }
+        let key_kind = keys.iter().map(|(kind, _)| *kind).collect();
+        Ok(Self { config, parameters, key_text: Arc::new(key_text), key_kind, frozen: None })
+    }
+
+    /// Prepares for reading only: computes the key table once.
+    pub fn freeze(mut self) -> Result<Self> {
+        self.frozen = Some(self.known_keys()?);
+        Ok(self)
+    }
+
+    fn weight(&self, name: &str) -> &Tensor {
+        &self.parameters[name] // every name was checked in `new`
+    }
+
+    fn block(&self, layer: usize, name: &str) -> &Tensor {
+        &self.parameters[&format!("block.{layer}.{name}")]
+    }
+
+    /// What text and kind say of keys: the embedding of a code that is not known by itself.
+    fn fallback(&self, text: &Arc<Bags>, kinds: &[usize]) -> Result<Tensor> {
+        let text = linear(&sum_bags(self.weight("text.pieces"), text)?, self.weight("text.project"))?;
+        text + sum_bags(self.weight("kind"), &one_each(kinds))?
+    }
+
+    /// Embeddings of the known keys, and their fallbacks. (keys, width) each.
+    fn known_keys(&self) -> Result<[Tensor; 2]> {
+        if let Some(frozen) = &self.frozen {
+            return Ok(frozen.clone());
+        }
+        let text = linear(&sum_bags(self.weight("text.pieces"), &self.key_text)?, self.weight("text.project"))?;
+        let fallback = (&text + sum_bags(self.weight("kind"), &one_each(&self.key_kind))?)?;
+        Ok([(self.weight("key") + text)?, fallback])
+    }
+
+    /// The key table of a batch: known keys, their fallbacks, the batch's unknown keys.
+    fn key_table(&self, packed: &Packed) -> Result<(Tensor, Tensor)> {
+        let [known, fallback] = self.known_keys()?;
+        let mut parts = vec![known.clone(), fallback];
+        if !packed.unknown_kind.is_empty() {
+            parts.push(self.fallback(&Arc::new(packed.unknown_text.clone()), &packed.unknown_kind)?);
+        }
+        Ok((Tensor::cat(&parts, 0)?, known))
+    }
+
+    /// (rows, width): the sum of each row's events.
+    fn day_sums(&self, packed: &Packed, key_table: &Tensor) -> Result<Tensor> {
+        let keys = sum_bags(key_table, &packed.keys)?;
+        let numbers = sum_bags(self.weight("number.scale"), &packed.numbers)?;
+        keys + numbers + sum_bags(self.weight("number.knots"), &packed.knots)?
+    }
+
+    /// From the sums of days to states and hazards.
+    fn read(&self, packed: &Packed, sums: &Tensor, drop: Dropout) -> Result<Output> {
+        let rows = packed.rows();
+        let mut seed = drop.seed.wrapping_mul(1000);
+        let mut dropped = |x: Tensor, p: f32| {
+            seed = seed.wrapping_add(1);
+            dropout(&x, p, seed)
+        };
+        let scalars = Tensor::from_vec(packed.scalars.clone(), (rows, SCALARS), &Device::Cpu)?;
+        let days = rms_norm(sums, self.weight("day.norm"))?;
+        let mut x = (&days + linear(&days, self.weight("day.mix"))?)?;
+        x = (x + linear(&scalars, self.weight("scalars"))?.broadcast_add(self.weight("scalars.bias"))?)?;
+        for layer in 0..self.config.layers {
+            let qkv = linear(&rms_norm(&x, self.block(layer, "attention.norm"))?, self.block(layer, "attention.qkv"))?;
+            let (query_gain, key_gain) =
+                (self.block(layer, "attention.query-gain"), self.block(layer, "attention.key-gain"));
+            let seen = prefix_attention(&qkv, query_gain, key_gain, &packed.plan)?;
+            x = (x + dropped(linear(&seen, self.block(layer, "attention.out"))?, drop.blocks)?)?;
+            let unit = linear(&rms_norm(&x, self.block(layer, "unit.norm"))?, self.block(layer, "unit.in"))?;
+            x = (x + dropped(linear(&swiglu(&unit)?, self.block(layer, "unit.out"))?, drop.blocks)?)?;
+        }
+        let states = rms_norm(&x, self.weight("final.norm"))?;
+        let asked = Tensor::from_vec(packed.read_outs.clone(), packed.read_outs.len(), &Device::Cpu)?;
+        let z = dropped(rms_norm(&states.index_select(&asked, 0)?, self.weight("head.norm"))?, drop.head)?;
+        let mixed = linear(&z, self.weight("head.mix"))?.broadcast_add(self.weight("head.mix.bias"))?.gelu_erf()?;
+        let z = (z + dropped(mixed, drop.head)?)?;
+        Ok(Output { log_hazards: self.hazard_head(packed, &z)?, states })
+    }
+
+    fn hazard_head(&self, packed: &Packed, z: &Tensor) -> Result<Tensor> {
+        let (asked, outcomes) = (packed.read_outs.len(), self.config.outcomes);
+        let state = linear(z, self.weight("head.state"))?.reshape((asked * BINS, self.config.rank))?;
+        let from_state = linear(&state, self.weight("head.outcome"))?.reshape((asked, BINS, outcomes))?;
+        let age_sex = Tensor::from_vec(packed.age_sex.clone(), (asked, 2 * AGE_HATS), &Device::Cpu)?;
+        let by_age_sex = linear(&age_sex, self.weight("head.age-sex"))?.reshape((asked, 1, outcomes))?;
+        let bias = self.weight("head.bias").reshape((BINS, outcomes))?;
+        from_state.broadcast_add(&by_age_sex)?.broadcast_add(&bias)?.reshape((asked, BINS * outcomes))
+    }
+
+    /// One training pass: states, hazards, and logits of the keys that follow the given rows.
+    pub fn forward(&self, packed: &Packed, next_after: &[u32], drop: Dropout) -> Result<(Output, Tensor)> {
+        let (table, known) = self.key_table(packed)?;
+        let output = self.read(packed, &self.day_sums(packed, &table)?, drop)?;
+        let rows = Tensor::from_vec(next_after.to_vec(), next_after.len(), &Device::Cpu)?;
+        let logits = linear(&output.states.index_select(&rows, 0)?, &known)?.broadcast_add(self.weight("next.bias"))?;
+        Ok((output, logits))
+    }
+
+    /// Hazards of the named outcomes for every read-out of a batch, in the order asked.
+    pub fn read_hazards(&self, asked: &[Asked]) -> Result<Vec<Hazards>> {
+        let packed = Packed::new(asked, &self.config, &mut || false);
+        let (table, _) = self.key_table(&packed)?;
+        let output = self.read(&packed, &self.day_sums(&packed, &table)?, Dropout::default())?;
+        let hazards = output.log_hazards.clamp(LOG_HAZARD_MIN, LOG_HAZARD_MAX)?.exp()?;
+        let hazards = hazards.reshape((packed.read_outs.len(), BINS, self.config.outcomes))?;
+        hazards.narrow(D::Minus1, 0, self.config.named)?.contiguous()?.to_vec3()
+    }
+}
+
+impl Reader for Transformer {
+    fn hazards(&self, readings: &[Reading]) -> Result<Vec<Hazards>> {
+        if readings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<Asked> =
+            readings.iter().map(|r| Asked::at(r.history, r.day, self.config.context, r.without)).collect();
+        self.read_hazards(&asked)
+    }
+
+    fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> Result<Vec<(usize, f32)>> {
+        let asked = [Asked::at(reading.history, reading.day, self.config.context, reading.without)];
+        let packed = Packed::new(&asked, &self.config, &mut || false);
+        let (table, _) = self.key_table(&packed)?;
+        let sums = Var::from_tensor(&self.day_sums(&packed, &table)?)?;
+        let log_hazards = self.read(&packed, &sums, Dropout::default())?.log_hazards;
+        let summed = log_hazards.reshape((BINS, self.config.outcomes))?.narrow(0, 0, bins)?.narrow(1, outcome, 1)?;
+        let grads = summed.exp()?.sum_all()?.backward()?;
+        let Some(grad) = grads.get(&sums) else { bail!("the hazard does not depend on the days") };
+        let grad: Vec<Vec<f32>> = grad.to_vec2()?;
+        self.entry_effects(reading, &packed, &grad, &table)
+    }
+}
+
+impl Transformer {
+    /// The gradient of a row times the embedding of each of its entries.
+    fn entry_effects(
+        &self,
+        reading: Reading,
+        packed: &Packed,
+        grad: &[Vec<f32>],
+        table: &Tensor,
+    ) -> Result<Vec<(usize, f32)>> {
+        let keys: Vec<Vec<f32>> = table.to_vec2()?;
+        let scale: Vec<Vec<f32>> = self.weight("number.scale").to_vec2()?;
+        let knots: Vec<Vec<f32>> = self.weight("number.knots").to_vec2()?;
+        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+        let mut effects = Vec::new();
+        for &(_, day, row) in &packed.day_rows {
+            let day = reading.history.days[day];
+            for index in day.start as usize..day.end as usize {
+                let entry = reading.history.entries[index];
+                if reading.without == Some(entry.key) {
+                    continue;
+                }
+                // Unknown keys stand behind the known ones and their fallbacks.
+                let key = entry.key as usize;
+                let key = if key < self.config.keys { key } else { key + self.config.keys };
+                let mut effect = dot(&grad[row], &keys[key]);
+                if let Some(number) = entry.number {
+                    let knot = number.number as usize * crate::prediction::vocabulary::KNOTS + number.knot as usize;
+                    effect += number.standardised * dot(&grad[row], &scale[number.number as usize]);
+                    effect += (1.0 - number.share) * dot(&grad[row], &knots[knot]);
+                    effect += number.share * dot(&grad[row], &knots[knot + 1]);
+                }
+                effects.push((index, effect));
+            }
+        }
+        Ok(effects)
+    }
+}
