@@ -183,6 +183,8 @@ pub enum SkipReason {
     OtherPatient,
     /// Refers to no patient at all.
     NoPatient,
+    /// An Observation with neither a value nor a component nor a reason: the header of a panel.
+    NoValue,
     /// Certifies the death that would be predicted.
     DeathCertificate,
     /// The same resource, or the same version of it, received twice.
@@ -196,7 +198,21 @@ pub struct Skipped(pub BTreeMap<(Box<str>, SkipReason), u32>);
 impl Skipped {
     /// Counts one more.
     pub fn count(&mut self, resource_type: &str, reason: SkipReason) {
-        *self.0.entry((resource_type.into(), reason)).or_default() += 1;
+        self.count_many(resource_type, reason, 1);
+    }
+
+    /// Counts `many` more.
+    pub fn count_many(&mut self, resource_type: &str, reason: SkipReason, many: u32) {
+        if many > 0 {
+            *self.0.entry((resource_type.into(), reason)).or_default() += many;
+        }
+    }
+
+    /// Adds another's counts.
+    pub fn merge(&mut self, other: Self) {
+        for (key, count) in other.0 {
+            *self.0.entry(key).or_default() += count;
+        }
     }
 
     /// How many in all.

@@ -1,0 +1,20 @@
+//! MedicationRequest: a drug ordered, at the time the order was written. Whether the course has ended since
+//! (`status`) is a snapshot and not read.
+
+use super::super::draft::Draft;
+use super::super::{Kind, Value};
+use super::{drug_of, is_one_of};
+use crate::patient_record::fhir::MedicationRequest;
+
+pub(super) fn draft(order: &MedicationRequest<'_>) -> Draft {
+    let mut draft = Draft::new("MedicationRequest", &order.id, &order.meta, order.subject.text());
+    if is_one_of(&order.status, &["draft", "cancelled", "entered-in-error"])
+        || is_one_of(&order.intent, &["proposal", "option"])
+        || order.do_not_perform == Some(true)
+    {
+        return draft.not_a_fact();
+    }
+    let code = drug_of(&mut draft, order.drug());
+    draft.add(Kind::Medication, code, order.authored_on, None, Value::None);
+    draft
+}
