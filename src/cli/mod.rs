@@ -1,5 +1,7 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
+pub mod serve;
+
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -12,10 +14,14 @@ struct Prodrome {
 }
 
 #[derive(Subcommand)]
-enum Command {}
+enum Command {
+    Serve(serve::Serve),
+}
 
 /// Parses the command line, runs the command, and turns its result into an exit code:
 /// 0 done, 1 failed, 2 a setting or argument that cannot be used.
 pub fn run() -> ExitCode {
-    match Prodrome::parse().command {}
+    match Prodrome::parse().command {
+        Command::Serve(arguments) => serve::run(&arguments),
+    }
 }

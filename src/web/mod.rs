@@ -1,1 +1,15 @@
-//! The HTTP face: routes, limits, errors. Handlers call one function of `decision_support` and do nothing else.
+//! The HTTP face: routes, limits, errors. Handlers call one function of `decision_support` or `governance`
+//! and do nothing else.
+//!
+//! [`router`] is the whole route table; [`problem`] the whole table from error to status; [`server`] binds,
+//! runs and stops; [`state`] is what a handler may reach.
+
+pub mod body;
+pub mod cds_hooks;
+pub mod credentials;
+pub mod middleware;
+pub mod operations;
+pub mod problem;
+pub mod router;
+pub mod server;
+pub mod state;

@@ -11,6 +11,15 @@ const NEVER: [&str; 4] = ["actix_http=info", "actix_web=info", "sqlx=warn", "h2=
 pub fn start(settings: &Telemetry) {
     let subscriber = subscriber(settings, std::io::stderr);
     let _already_started = tracing::subscriber::set_global_default(subscriber);
+    log_panics_by_place();
+}
+
+/// A panic's message may quote what was being read, so only its place is logged.
+fn log_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let (file, line) = panic.location().map_or(("", 0), |place| (place.file(), place.line()));
+        tracing::error!(file, line, "a fault in this program");
+    }));
 }
 
 /// The subscriber that [`start`] installs, writing to `writer`.

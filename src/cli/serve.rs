@@ -1,0 +1,157 @@
+//! `prodrome serve`: builds the server from settings and runs it until it is told to stop.
+//!
+//! The listener answers at once; model and database load behind it. [`start`] is the same way in for the
+//! demonstration and for tests.
+
+use crate::governance::feedback::Feedback;
+use crate::platform::database::Database;
+use crate::platform::settings::{self, Settings, SettingsError};
+use crate::platform::telemetry::signals::ReadyChanged;
+use crate::platform::telemetry::{logging, metrics};
+use crate::web::server::bind;
+use crate::web::state::{Parts, State};
+use actix_web::dev::ServerHandle;
+use actix_web::web::Data;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+/// Answer CDS Hooks calls over HTTP
+#[derive(clap::Args)]
+#[command(after_help = HELP)]
+pub struct Serve {
+    /// Settings in TOML, over the defaults; only what differs
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+Settings come from the defaults (config/default.toml, all of them explained), then FILE, then environment
+variables: PRODROME__SERVER__BIND=0.0.0.0:8080 sets [server] bind. A misspelt key stops the start.
+
+Addresses:
+  GET  /cds-services                what this server offers, with prefetch templates
+  POST /cds-services/ID             one hook call, answered with cards
+  POST /cds-services/ID/feedback    what was done with a card
+  GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
+
+This version serves development mode only:
+  PRODROME__SERVER__MODE=development prodrome serve
+  curl http://127.0.0.1:8080/cds-services
+
+SIGTERM or SIGINT: accepted calls are finished, then it ends.
+Exit codes: 0 stopped as told; 1 failed while running; 2 a setting cannot be used.";
+
+/// Why the server does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("the server failed: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("a part of the server ended early: {0}")]
+    Task(#[from] tokio::task::JoinError),
+}
+
+/// Runs the command; the exit code is the one that its help names.
+pub fn run(arguments: &Serve) -> ExitCode {
+    match serve(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("prodrome: {error}");
+            ExitCode::from(if matches!(error, ServeError::Settings(_)) { 2 } else { 1 })
+        }
+    }
+}
+
+fn serve(arguments: &Serve) -> Result<(), ServeError> {
+    let settings = Settings::load(arguments.config.as_deref())?;
+    logging::start(&settings.telemetry);
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut running = start(settings).await?;
+        println!("prodrome listens on http://{}", running.address);
+        tokio::select! {
+            failed = running.failed() => return Err(failed),
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        tracing::info!("stopping: accepted calls are finished, new ones refused");
+        running.stop().await
+    })
+}
+
+/// A server that listens.
+pub struct Running {
+    pub address: SocketAddr,
+    handle: ServerHandle,
+    server: JoinHandle<std::io::Result<()>>,
+    /// Gone once awaited.
+    loading: Option<JoinHandle<Result<(), ServeError>>>,
+    state: Data<State>,
+}
+
+/// Binds the address and starts to load; returns as soon as the server answers.
+pub async fn start(settings: Settings) -> Result<Running, ServeError> {
+    let state = Data::new(State::new(&settings, metrics::start()));
+    ReadyChanged { ready: false, model: "" }.emit();
+    let bound = bind(settings.server.bind).map_err(|error| {
+        let remedy = "stop what holds this address or choose another one";
+        settings::unusable("server.bind", settings.server.bind.to_string(), &error.to_string(), remedy)
+    })?;
+    let address = bound.address;
+    let (handle, server) = bound.start(&settings.server, state.clone())?;
+    let server = tokio::spawn(server);
+    let loading = Some(tokio::spawn(load(settings, state.clone())));
+    Ok(Running { address, handle, server, loading, state })
+}
+
+/// Loads model and database, then lets calls in.
+async fn load(settings: Settings, state: Data<State>) -> Result<(), ServeError> {
+    let database = Database::open(&settings.database.url).await.map_err(|error| {
+        let remedy = "give a folder that can be written to, or start the database and check address and password";
+        settings::unusable("database.url", settings.database.url.clone(), &error.to_string(), remedy)
+    })?;
+    let feedback = Feedback::new(database.clone());
+    state.become_ready(Parts { database, feedback });
+    ReadyChanged { ready: true, model: "" }.emit();
+    Ok(())
+}
+
+impl Running {
+    /// Waits until calls are served.
+    pub async fn ready(&mut self) -> Result<(), ServeError> {
+        let Some(loading) = &mut self.loading else { return Ok(()) };
+        let loaded = loading.await;
+        self.loading = None;
+        loaded?
+    }
+
+    /// Waits until something fails; never, if nothing does.
+    pub async fn failed(&mut self) -> ServeError {
+        if let Err(error) = self.ready().await {
+            self.handle.stop(false).await;
+            return error;
+        }
+        match (&mut self.server).await {
+            Ok(Ok(())) => ServeError::Io(std::io::Error::other("it stopped by itself")),
+            Ok(Err(error)) => error.into(),
+            Err(error) => error.into(),
+        }
+    }
+
+    /// Finishes accepted calls, refuses new ones, closes the database.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        if let Some(loading) = &self.loading {
+            loading.abort();
+        }
+        self.handle.stop(true).await;
+        self.server.await??;
+        if let Ok(parts) = self.state.parts() {
+            parts.database.close().await;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,1 @@
+//! The three endpoints of CDS Hooks, one file each.

@@ -1,0 +1,137 @@
+//! Every error to its status and outside wording: the only such table. A caller learns what to change, never
+//! what was sent; causes go to the log once, here.
+
+use crate::governance::GovernanceError;
+use crate::platform::telemetry::signals::CallRefused;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+/// Why a request is not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Problem {
+    #[error("there is nothing at this address")]
+    UnknownRoute,
+    #[error("this method is not allowed here")]
+    MethodNotAllowed { allow: &'static str },
+    #[error("not authorized")]
+    Unauthorized,
+    #[error("the body must be JSON: send `Content-Type: application/json`")]
+    MediaType,
+    #[error("the body's encoding is not read here: send it as it is or with gzip")]
+    ContentEncoding,
+    #[error("the body is larger than this server takes")]
+    TooLarge,
+    #[error("the body could not be read to its end")]
+    BrokenBody,
+    #[error("the body did not arrive in time")]
+    SlowBody,
+    #[error("the server is still loading its model or its database: try again shortly")]
+    NotReady,
+    #[error("the database does not answer: try again shortly")]
+    DatabaseAway,
+    #[error("the call could not be recorded, so it was not answered")]
+    NotRecorded(#[from] GovernanceError),
+    #[error("the call could not be answered because of a fault in this server")]
+    Panic,
+}
+
+/// One row of the table.
+struct Row {
+    status: StatusCode,
+    /// Stable, for machines and metrics.
+    code: &'static str,
+    /// FHIR issue type.
+    issue: &'static str,
+}
+
+const fn row(status: StatusCode, code: &'static str, issue: &'static str) -> Row {
+    Row { status, code, issue }
+}
+
+impl Problem {
+    fn row(&self) -> Row {
+        match self {
+            Self::UnknownRoute => row(StatusCode::NOT_FOUND, "unknown-route", "not-found"),
+            Self::MethodNotAllowed { .. } => row(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "not-supported"),
+            Self::Unauthorized => row(StatusCode::UNAUTHORIZED, "unauthorized", "login"),
+            Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "not-supported"),
+            Self::ContentEncoding => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "not-supported"),
+            Self::TooLarge => row(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too-long"),
+            Self::BrokenBody => row(StatusCode::BAD_REQUEST, "broken-body", "structure"),
+            Self::SlowBody => row(StatusCode::REQUEST_TIMEOUT, "slow-body", "timeout"),
+            Self::NotReady => row(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "transient"),
+            Self::DatabaseAway => row(StatusCode::SERVICE_UNAVAILABLE, "database-away", "transient"),
+            Self::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
+            Self::Panic => row(StatusCode::INTERNAL_SERVER_ERROR, "panic", "exception"),
+        }
+    }
+
+    /// The member of the request to change.
+    fn expression(&self) -> Option<String> {
+        None
+    }
+
+    /// What happened inside, for the log.
+    fn cause(&self) -> Option<String> {
+        match self {
+            Self::NotRecorded(error) => Some(error.to_string()),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct OperationOutcome {
+    resource_type: &'static str,
+    issue: [Issue; 1],
+}
+
+#[derive(Serialize)]
+struct Issue {
+    severity: &'static str,
+    code: &'static str,
+    details: Details,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expression: Option<[String; 1]>,
+}
+
+#[derive(Serialize)]
+struct Details {
+    coding: [Coding; 1],
+    text: String,
+}
+
+#[derive(Serialize)]
+struct Coding {
+    system: &'static str,
+    code: &'static str,
+}
+
+impl ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.row().status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let Row { status, code, issue } = self.row();
+        CallRefused { code, status: status.as_u16(), cause: self.cause().as_deref() }.emit();
+        let mut response = HttpResponse::build(status);
+        match self {
+            Self::Unauthorized => return response.insert_header((WWW_AUTHENTICATE, "Bearer")).finish(),
+            Self::MethodNotAllowed { allow } => drop(response.insert_header((ALLOW, *allow))),
+            Self::ContentEncoding => drop(response.insert_header((ACCEPT_ENCODING, "gzip, deflate, identity"))),
+            // The rest of such a body is not waited for.
+            Self::TooLarge | Self::SlowBody | Self::BrokenBody => drop(response.insert_header((CONNECTION, "close"))),
+            _ if status == StatusCode::SERVICE_UNAVAILABLE => drop(response.insert_header((RETRY_AFTER, "1"))),
+            _ => {}
+        }
+        let details = Details { coding: [Coding { system: "urn:prodrome:problem", code }], text: self.to_string() };
+        let expression = self.expression().map(|member| [member]);
+        let issue = [Issue { severity: "error", code: issue, details, expression }];
+        let body = serde_json::to_string(&OperationOutcome { resource_type: "OperationOutcome", issue });
+        response.content_type("application/fhir+json; charset=utf-8").body(body.unwrap_or_default())
+    }
+}

@@ -1,0 +1,52 @@
+//! The whole route table, grouped by who calls. An address answers the methods it lists and refuses the others
+//! with `Allow`; a trailing slash makes no difference.
+
+use super::operations::{health, metrics};
+use super::problem::Problem;
+use actix_web::http::Method;
+use actix_web::http::header::ALLOW;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+use std::future::ready;
+
+/// Every route.
+pub fn routes(config: &mut ServiceConfig) {
+    config
+        // Operators and their machines.
+        .service(read("/healthz", health::healthz))
+        .service(read("/readyz", health::readyz))
+        .service(read("/metrics", metrics::metrics))
+        .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::UnknownRoute))));
+}
+
+/// An address that is read: GET and HEAD.
+fn read<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()))
+        .route(web::head().to(handler))
+        .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
+}
+
+/// An address that is posted to.
+fn write<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::post().to(handler))
+        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
+}
+
+fn other_method(request: HttpRequest, allow: &'static str) -> Result<HttpResponse, Problem> {
+    match *request.method() {
+        Method::OPTIONS => Ok(HttpResponse::NoContent().insert_header((ALLOW, allow)).finish()),
+        _ => Err(Problem::MethodNotAllowed { allow }),
+    }
+}

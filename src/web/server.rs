@@ -1,0 +1,67 @@
+//! Binds, runs and stops the HTTP server. The address is known before anything is loaded.
+
+use super::middleware::cors::{Origins, cors};
+use super::middleware::observe::observe;
+use super::router::routes;
+use super::state::State;
+use crate::platform::settings;
+use actix_web::dev::ServerHandle;
+use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
+use actix_web::web::{Data, PayloadConfig};
+use actix_web::{App, HttpServer};
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::time::Duration;
+
+/// How long accepted calls may take to finish once the server stops. Under the 8 s that the contract allows.
+const LAST_CALLS_SECONDS: u64 = 6;
+/// How long a client may take to send a request's head.
+const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// How long an idle connection is kept.
+const KEEP_ALIVE: Duration = Duration::from_secs(30);
+
+/// A listener whose address is known.
+pub struct Bound {
+    listener: TcpListener,
+    pub address: SocketAddr,
+}
+
+/// Takes the address.
+///
+/// # Errors
+/// When it is in use or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<Bound> {
+    let listener = TcpListener::bind(address)?;
+    let address = listener.local_addr()?;
+    Ok(Bound { listener, address })
+}
+
+impl Bound {
+    /// Starts answering, on threads of its own. The future runs until the server is stopped by its handle.
+    pub fn start(
+        self,
+        settings: &settings::Server,
+        state: Data<State>,
+    ) -> io::Result<(ServerHandle, impl Future<Output = io::Result<()>> + Send + use<>)> {
+        let origins = Data::new(Origins::of(settings));
+        let max_body = settings.max_body;
+        let server = HttpServer::new(move || {
+            App::new()
+                .app_data(state.clone())
+                .app_data(origins.clone())
+                .app_data(PayloadConfig::new(max_body))
+                .configure(routes)
+                .wrap(NormalizePath::new(TrailingSlash::Trim))
+                .wrap(from_fn(cors))
+                .wrap(from_fn(observe))
+        })
+        .workers(std::thread::available_parallelism().map_or(2, usize::from))
+        .client_request_timeout(HEAD_PATIENCE)
+        .keep_alive(KEEP_ALIVE)
+        .shutdown_timeout(LAST_CALLS_SECONDS)
+        .disable_signals()
+        .listen(self.listener)?
+        .run();
+        Ok((server.handle(), server))
+    }
+}
