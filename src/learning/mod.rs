@@ -3,3 +3,4 @@
 pub mod evaluate;
 pub mod life;
 pub mod shard;
+pub mod train;

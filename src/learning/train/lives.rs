@@ -1,0 +1,90 @@
+//! The patients of a split in memory, in the network's terms, with what happened to them.
+
+use crate::learning::evaluate::cohort::index_days;
+use crate::learning::life::ShardReader;
+use crate::learning::shard::{Dataset, PatientRow, Split};
+use crate::patient_record::timeline::Sex;
+use crate::prediction::network::History;
+use crate::prediction::phenotype::{OutcomeDays, Phenotypes};
+use crate::prediction::vocabulary::Vocabulary;
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
+
+/// One life.
+pub struct Life {
+    pub history: History,
+    pub sex: Sex,
+    pub follow_up_end: i32,
+    /// By phenotype.
+    pub outcomes: Vec<OutcomeDays>,
+    /// First day of each auxiliary key.
+    pub auxiliary: Vec<Option<i32>>,
+    visits: Vec<i32>,
+    row: PatientRow,
+}
+
+/// What turns shard rows into lives.
+pub struct Words<'a> {
+    pub vocabulary: &'a Vocabulary,
+    pub phenotypes: &'a Phenotypes,
+    pub text_buckets: usize,
+}
+
+/// Every life of a split, in the order of the shards.
+pub fn lives(dataset: &Dataset, split: Split, words: &Words, progress: &dyn Fn(usize)) -> anyhow::Result<Vec<Life>> {
+    let auxiliary: HashMap<u32, usize> = words
+        .vocabulary
+        .auxiliary
+        .iter()
+        .enumerate()
+        .filter_map(|(index, key)| Some((words.vocabulary.key(key)?, index)))
+        .collect();
+    let mut lives = Vec::new();
+    for shard in dataset.shards() {
+        let shard = shard?;
+        let reader = ShardReader::new(&shard, words.vocabulary, words.phenotypes);
+        for row in shard.patients.iter().filter(|row| row.split == split) {
+            lives.push(Life::new(row, &reader, words, &auxiliary));
+            progress(lives.len());
+        }
+    }
+    Ok(lives)
+}
+
+impl Life {
+    fn new(row: &PatientRow, reader: &ShardReader, words: &Words, auxiliary: &HashMap<u32, usize>) -> Self {
+        let outcomes = reader.outcome_days(row);
+        let chart = reader.chart(row, &outcomes, i32::MAX);
+        let mut first = vec![None; words.vocabulary.auxiliary.len()];
+        for event in &chart.events {
+            if let Some(&index) = auxiliary.get(&event.key) {
+                first[index].get_or_insert(event.day);
+            }
+        }
+        Self {
+            history: History::new(&chart, words.vocabulary, words.text_buckets),
+            sex: row.sex,
+            follow_up_end: row.follow_up_end,
+            outcomes,
+            auxiliary: first,
+            visits: reader.visit_days(row),
+            row: PatientRow { events: row.events.first().copied().into_iter().collect(), ..row.clone() },
+        }
+    }
+
+    /// Up to `count` index days of the last `within_years` years of follow-up, ascending.
+    pub fn index_days(&self, count: usize, within_years: u32, seed: u64) -> Vec<i32> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let from = self.follow_up_end - (within_years as f64 * 365.25) as i32;
+        // Days before `from` are drawn as well and left out, so draw until enough are late enough.
+        let recent = self.visits.partition_point(|&day| day < from);
+        let mut row = PatientRow { events: self.row.events.clone(), ..self.row };
+        if let Some(first) = row.events.first_mut() {
+            first.after_days = first.after_days.max(from - 365);
+        }
+        let mut days = index_days(&row, &self.visits[recent..], count, &mut rng);
+        days.sort_unstable();
+        days
+    }
+}

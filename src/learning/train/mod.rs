@@ -1,0 +1,18 @@
+//! Training reader (B): from a dataset and a TOML to weights, stoppable and resumable at any step.
+//!
+//! [`settings`] is the TOML; [`lives`] holds the patients in memory; [`windows`] draws what an epoch reads;
+//! [`targets`] says what then happened; [`optimiser`] moves the weights; [`checkpoint`] keeps everything that a
+//! run is made of; [`validate`] judges it; [`run`] is the loop. Nothing is drawn from a clock: a run is a function
+//! of its settings and its data, and a resumed run ends with the same bits as one that was never stopped.
+
+pub mod checkpoint;
+pub mod lives;
+pub mod optimiser;
+pub mod run;
+pub mod settings;
+pub mod targets;
+pub mod validate;
+pub mod windows;
+
+pub use run::train;
+pub use settings::TrainSettings;

@@ -1,0 +1,371 @@
+//! The training loop: load, step, validate, keep, resume.
+
+use super::checkpoint::{self, Cursor, Validation};
+use super::lives::{Life, Words, lives};
+use super::optimiser::{Optimiser, Weight};
+use super::settings::TrainSettings;
+use super::targets::seen;
+use super::validate::{LEAST_EVENTS, hazards, mean_auroc, moments, scores};
+use super::windows::{Window, epoch, seed_of};
+use crate::learning::shard::{Dataset, Split, hex};
+use crate::prediction::network::transformer::Dropout;
+use crate::prediction::network::{
+    BINS, NetworkConfig, Packed, Parameters, Transformer, initial_parameters, text_buckets,
+};
+use crate::prediction::phenotype::Phenotypes;
+use crate::prediction::vocabulary::Vocabulary;
+use anyhow::{Context, bail};
+use fused_ops::{HazardTargets, hazard_loss, set_cross_entropy};
+use indicatif::{ProgressBar, ProgressStyle};
+use rand::seq::IndexedRandom;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// Checkpoints are written this often, beside those at every validation.
+const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+/// Index days per validation life, and the seed that fixes them for every run.
+const VALIDATION_DAYS: usize = 6;
+const VALIDATION_SEED: u64 = 20_260_101;
+
+/// Files of a run folder.
+pub const CHECKPOINT: &str = "checkpoint.safetensors";
+/// The averaged weights of the best validation.
+pub const BEST: &str = "best.safetensors";
+
+/// Trains until the schedule or patience ends, or `steps` steps of this call are done (for tests); goes on from the
+/// run folder's checkpoint if there is one. Returns the best validation.
+pub fn train(
+    data: &Path,
+    phenotypes: &Phenotypes,
+    settings: &TrainSettings,
+    run: &Path,
+    steps: Option<u64>,
+) -> anyhow::Result<Validation> {
+    settings.check()?;
+    std::fs::create_dir_all(run).with_context(|| format!("`{}` cannot be made", run.display()))?;
+    let dataset = Dataset::open(data)?;
+    let vocabulary = dataset.vocabulary()?;
+    let mut trainer = Trainer::new(&dataset, &vocabulary, phenotypes, settings, run)?;
+    trainer.run(steps)
+}
+
+struct Trainer<'a> {
+    settings: &'a TrainSettings,
+    phenotypes: &'a Phenotypes,
+    run: &'a Path,
+    keys: Vec<(usize, Vec<u32>)>,
+    config: NetworkConfig,
+    train: Vec<Life>,
+    validation: Vec<Life>,
+    task_weight: Vec<f32>,
+    optimiser: Optimiser,
+    cursor: Cursor,
+}
+
+/// Kind and text pieces of every known key, as the network wants them.
+pub fn known_keys(vocabulary: &Vocabulary, pieces: usize) -> Vec<(usize, Vec<u32>)> {
+    vocabulary.keys.iter().map(|key| (key.kind as usize, text_buckets(&key.display, pieces))).collect()
+}
+
+impl<'a> Trainer<'a> {
+    fn new(
+        dataset: &Dataset,
+        vocabulary: &'a Vocabulary,
+        phenotypes: &'a Phenotypes,
+        settings: &'a TrainSettings,
+        run: &'a Path,
+    ) -> anyhow::Result<Self> {
+        let words = Words { vocabulary, phenotypes, text_buckets: settings.network.text_buckets };
+        let bar = spinner("reading patients");
+        let mut train = lives(dataset, Split::Train, &words, &|n| bar.set_position(n as u64))?;
+        let validation = lives(dataset, Split::Validation, &words, &|n| bar.set_position(n as u64))?;
+        bar.finish_and_clear();
+        if settings.data.patients > 0 {
+            train.truncate(settings.data.patients);
+        }
+        if train.is_empty() || validation.is_empty() {
+            bail!("the dataset has {} training and {} validation patients; both are needed", train.len(), validation.len());
+        }
+        let shape = &settings.network;
+        let config = NetworkConfig {
+            width: shape.width,
+            layers: shape.layers,
+            heads: shape.heads,
+            hidden: shape.hidden,
+            rank: shape.rank,
+            context: shape.context,
+            text_buckets: shape.text_buckets,
+            text_width: shape.text_width,
+            keys: vocabulary.keys.len(),
+            numbers: vocabulary.numbers.len(),
+            named: phenotypes.outcomes.len(),
+            outcomes: phenotypes.outcomes.len() + vocabulary.auxiliary.len(),
+        };
+        config.check().map_err(anyhow::Error::msg)?;
+        let (base, task_weight) = base_rates(&train, phenotypes, settings, &config);
+        let identity = identity(dataset, settings, vocabulary)?;
+        let (optimiser, cursor) = match checkpoint::read(&run.join(CHECKPOINT))? {
+            Some((_, cursor)) if cursor.run != identity => bail!(
+                "`{}` holds a run with other settings or data; give another `--run` folder or the settings it began with",
+                run.display()
+            ),
+            Some(kept) => kept,
+            None => {
+                let start = initial_parameters(&config, &base, settings.seed)?;
+                let weights = start.iter().map(|(name, tensor)| Weight::new(name, tensor)).collect::<Result<_, _>>()?;
+                (Optimiser { weights, step: 0 }, Cursor { run: identity, ..Cursor::default() })
+            }
+        };
+        let keys = known_keys(vocabulary, config.text_buckets);
+        Ok(Self { settings, phenotypes, run, keys, config, train, validation, task_weight, optimiser, cursor })
+    }
+
+    fn run(&mut self, limit: Option<u64>) -> anyhow::Result<Validation> {
+        let per_epoch = epoch(&self.train, self.settings, 0).len().max(1) as f64;
+        let total = (per_epoch * self.settings.schedule.epochs).ceil() as u64;
+        let validate_every = (per_epoch * self.settings.schedule.validate_epochs).ceil() as u64;
+        self.announce(total);
+        let bar = steps_bar(total, self.optimiser.step);
+        let (mut taken, mut rows, mut since, mut kept) = (0_u64, 0_u64, Losses::default(), Instant::now());
+        let begun = Instant::now();
+        while self.optimiser.step < total && !self.out_of_patience() {
+            let batches = epoch(&self.train, self.settings, self.cursor.epoch);
+            for batch in &batches[(self.cursor.batch as usize).min(batches.len())..] {
+                let losses = self.step(batch, self.optimiser.step as f64 / total as f64)?;
+                since.add(&losses);
+                self.cursor.batch += 1;
+                (taken, rows) = (taken + 1, rows + losses.rows);
+                let speed = rows as f64 / begun.elapsed().as_secs_f64().max(1e-3);
+                bar.set_message(format!("{} | {speed:.0} day tokens/s", since.text()));
+                bar.set_position(self.optimiser.step);
+                if self.optimiser.step.is_multiple_of(validate_every) || self.optimiser.step == total {
+                    self.validate(&mut since, per_epoch, &bar)?;
+                    kept = Instant::now();
+                }
+                if limit.is_some_and(|limit| taken >= limit) {
+                    checkpoint::write(&self.run.join(CHECKPOINT), &self.optimiser, &self.cursor)?;
+                    return self.best().context("stopped before the first validation; run again to go on");
+                }
+                if kept.elapsed() > CHECKPOINT_EVERY {
+                    checkpoint::write(&self.run.join(CHECKPOINT), &self.optimiser, &self.cursor)?;
+                    kept = Instant::now();
+                }
+                if self.optimiser.step >= total || self.out_of_patience() {
+                    break;
+                }
+            }
+            (self.cursor.epoch, self.cursor.batch) = (self.cursor.epoch + 1, 0);
+        }
+        bar.finish();
+        self.best().context("the run has no validation yet")
+    }
+
+    fn announce(&self, total: u64) {
+        let weights: usize = self.optimiser.weights.iter().map(|weight| weight.value.len()).sum();
+        eprintln!(
+            "{} training and {} validation patients, {} keys, {} numbers, {} outcomes; {weights} weights; step {} of {total}",
+            self.train.len(),
+            self.validation.len(),
+            self.config.keys,
+            self.config.numbers,
+            self.config.outcomes,
+            self.optimiser.step,
+        );
+    }
+
+    fn network(&self, parameters: Parameters) -> anyhow::Result<Transformer> {
+        Ok(Transformer::new(self.config.clone(), parameters, &self.keys)?)
+    }
+
+    fn step(&mut self, batch: &[Window], progress: f64) -> anyhow::Result<Losses> {
+        let parameters =
+            self.optimiser.weights.iter().map(|w| (w.name.clone(), w.var.as_tensor().clone())).collect();
+        let network = self.network(parameters)?;
+        let mut rng = ChaCha8Rng::seed_from_u64(seed_of([self.settings.seed, self.optimiser.step, 1]));
+        let asked: Vec<_> = batch.iter().map(|window| window.asked(&self.train)).collect();
+        let hidden = self.settings.dropout.keys;
+        let packed = Packed::new(&asked, &self.config, &mut || rng.random::<f32>() < hidden);
+        let (after, sets) = next_days(&packed, batch, &self.train, self.config.keys, self.settings, &mut rng);
+        let drop = Dropout {
+            blocks: self.settings.dropout.blocks,
+            head: self.settings.dropout.head,
+            seed: seed_of([self.settings.seed, self.optimiser.step, 2]),
+        };
+        let (output, logits) = network.forward(&packed, &after, drop)?;
+        let hazard = hazard_loss(&output.log_hazards, &Arc::new(self.targets(batch)))?;
+        let next = set_cross_entropy(&logits, &Arc::new(sets))?;
+        let loss = (&hazard + (&next * self.settings.loss.next_day as f64)?)?;
+        let losses = Losses {
+            hazard: hazard.to_scalar::<f32>()? as f64,
+            next: next.to_scalar::<f32>()? as f64,
+            steps: 1,
+            rows: packed.rows() as u64,
+        };
+        self.optimiser.step(&loss.backward()?, &self.settings.schedule, progress)?;
+        Ok(losses)
+    }
+
+    fn targets(&self, batch: &[Window]) -> HazardTargets {
+        let (mut exposure, mut event) = (Vec::new(), Vec::new());
+        for window in batch {
+            for &day in &window.read_outs {
+                let seen = seen(&self.train[window.life], self.phenotypes, day);
+                exposure.extend(seen.exposure);
+                event.extend(seen.event);
+            }
+        }
+        HazardTargets { exposure, event, weight: self.task_weight.clone(), named: self.config.named }
+    }
+
+    fn validate(&mut self, since: &mut Losses, per_epoch: f64, bar: &ProgressBar) -> anyhow::Result<()> {
+        let average: Parameters = self
+            .optimiser
+            .weights
+            .iter()
+            .map(|w| Ok((w.name.clone(), candle_core::Tensor::from_slice(&w.average, w.var.shape(), &candle_core::Device::Cpu)?)))
+            .collect::<anyhow::Result<_>>()?;
+        let network = self.network(average.clone())?.freeze()?;
+        let when = moments(&self.validation, VALIDATION_DAYS, self.settings.data.within_years, VALIDATION_SEED);
+        bar.set_message("validating");
+        let hazards = hazards(&network, &self.validation, &when, &|_| ())?;
+        let scores = scores(self.phenotypes, &self.validation, &when, &hazards);
+        let (auroc, outcomes) = mean_auroc(self.phenotypes, &scores);
+        let validation = Validation {
+            step: self.optimiser.step,
+            epoch: self.optimiser.step as f64 / per_epoch,
+            auroc,
+            train_hazard_loss: since.mean(since.hazard),
+            train_next_day_loss: since.mean(since.next),
+        };
+        let better = self.best().is_none_or(|best| auroc > best.auroc);
+        let line = format!(
+            "epoch {:.1} step {}: {}; validation AUROC {auroc:.4} over {outcomes} outcomes with {LEAST_EVENTS} events or more{}",
+            validation.epoch,
+            validation.step,
+            since.text(),
+            if better { ", best so far" } else { "" }
+        );
+        if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+        *since = Losses::default();
+        self.cursor.validations.push(validation);
+        if better {
+            let best = self.run.join(BEST);
+            let fresh = best.with_extension("writing");
+            candle_core::safetensors::save(&average.into_iter().collect(), &fresh)?;
+            std::fs::rename(&fresh, &best)?;
+        }
+        checkpoint::write(&self.run.join(CHECKPOINT), &self.optimiser, &self.cursor)
+    }
+
+    fn best(&self) -> Option<Validation> {
+        self.cursor.validations.iter().max_by(|a, b| a.auroc.total_cmp(&b.auroc)).cloned()
+    }
+
+    fn out_of_patience(&self) -> bool {
+        let patience = self.settings.schedule.patience;
+        let best = self.best().map_or(0, |best| best.step);
+        patience > 0 && self.cursor.validations.iter().filter(|v| v.step > best).count() >= patience
+    }
+}
+
+/// Means of the losses since the last validation.
+#[derive(Default)]
+struct Losses {
+    hazard: f64,
+    next: f64,
+    steps: u64,
+    rows: u64,
+}
+
+impl Losses {
+    fn add(&mut self, other: &Losses) {
+        self.hazard += other.hazard;
+        self.next += other.next;
+        self.steps += other.steps;
+        self.rows += other.rows;
+    }
+
+    fn mean(&self, sum: f64) -> f64 {
+        sum / self.steps.max(1) as f64
+    }
+
+    fn text(&self) -> String {
+        format!("hazard loss {:.4}, next-day loss {:.3}", self.mean(self.hazard), self.mean(self.next))
+    }
+}
+
+/// Rows whose next active day is foreseen, and the known keys of that day.
+fn next_days(
+    packed: &Packed,
+    batch: &[Window],
+    lives: &[Life],
+    keys: usize,
+    settings: &TrainSettings,
+    rng: &mut impl Rng,
+) -> (Vec<u32>, Vec<Vec<u32>>) {
+    let wanted = batch.len() * settings.loss.next_days;
+    let mut chosen: Vec<&(usize, usize, usize)> = packed.day_rows.choose_multiple(rng, wanted).collect();
+    chosen.sort_unstable();
+    let set = |&&(window, day, _): &&(usize, usize, usize)| {
+        let history = &lives[batch[window].life].history;
+        let day = history.days[day];
+        let entries = &history.entries[day.start as usize..day.end as usize];
+        entries.iter().map(|entry| entry.key).filter(|&key| (key as usize) < keys).collect()
+    };
+    // The row before a day's row is the one that foresees it.
+    (chosen.iter().map(|&&(_, _, row)| row as u32 - 1).collect(), chosen.iter().map(set).collect())
+}
+
+/// Log base hazard of each bin and outcome, and the weight of each outcome, from one draw of index days.
+fn base_rates(
+    lives: &[Life],
+    phenotypes: &Phenotypes,
+    settings: &TrainSettings,
+    config: &NetworkConfig,
+) -> (Vec<f32>, Vec<f32>) {
+    let n = BINS * config.outcomes;
+    let (mut exposure, mut event, mut rows) = (vec![0f64; n], vec![0f64; n], 0f64);
+    for moment in moments(lives, settings.data.index_days, settings.data.within_years, settings.seed) {
+        let seen = seen(&lives[moment.life], phenotypes, moment.day);
+        exposure.iter_mut().zip(&seen.exposure).for_each(|(sum, &x)| *sum += x as f64);
+        event.iter_mut().zip(&seen.event).for_each(|(sum, &x)| *sum += x as f64);
+        rows += 1.0;
+    }
+    let rows = rows.max(1.0);
+    let base = (0..n).map(|i| ((event[i] / rows + 2e-5) / (exposure[i] / rows + 1e-2)).ln().clamp(-12.0, 1.0) as f32);
+    let mut weight: Vec<f64> = (0..config.outcomes)
+        .map(|outcome| {
+            let per_row: f64 = (0..BINS).map(|bin| event[bin * config.outcomes + outcome]).sum::<f64>() / rows;
+            let named = if outcome < config.named { 1.0 } else { settings.loss.auxiliary as f64 };
+            named * (per_row + 1e-3).powf(-settings.loss.rarity as f64)
+        })
+        .collect();
+    let scale = config.named as f64 / weight[..config.named].iter().sum::<f64>();
+    weight.iter_mut().for_each(|w| *w *= scale);
+    (base.collect(), weight.into_iter().map(|w| w as f32).collect())
+}
+
+fn identity(dataset: &Dataset, settings: &TrainSettings, vocabulary: &Vocabulary) -> anyhow::Result<String> {
+    let mut hash = Sha256::new();
+    hash.update(&dataset.sha256);
+    hash.update(serde_json::to_vec(settings)?);
+    hash.update(serde_json::to_vec(vocabulary)?);
+    Ok(hex(&hash.finalize()))
+}
+
+fn spinner(what: &'static str) -> ProgressBar {
+    let style = ProgressStyle::with_template("{spinner} {msg}: {pos}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    ProgressBar::new_spinner().with_style(style).with_message(what)
+}
+
+fn steps_bar(total: u64, done: u64) -> ProgressBar {
+    let template = "{wide_bar} {pos}/{len} steps, {eta} left\n{msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let bar = ProgressBar::new(total).with_style(style).with_position(done);
+    bar.reset_eta();
+    bar
+}

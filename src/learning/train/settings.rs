@@ -1,0 +1,182 @@
+//! A training run in a TOML file. Every key has a default; a misspelt one is an error.
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+/// All that decides a run besides the data.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainSettings {
+    pub format: u32,
+    pub seed: u64,
+    pub network: Shape,
+    pub data: Data,
+    pub schedule: Schedule,
+    pub loss: Loss,
+    pub dropout: DropoutShares,
+}
+
+impl Default for TrainSettings {
+    fn default() -> Self {
+        Self {
+            format: 1,
+            seed: 0,
+            network: Shape::default(),
+            data: Data::default(),
+            schedule: Schedule::default(),
+            loss: Loss::default(),
+            dropout: DropoutShares::default(),
+        }
+    }
+}
+
+/// Shape of the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Shape {
+    pub width: usize,
+    pub layers: usize,
+    pub heads: usize,
+    pub hidden: usize,
+    pub rank: usize,
+    pub context: usize,
+    pub text_buckets: usize,
+    pub text_width: usize,
+}
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self { width: 128, layers: 3, heads: 4, hidden: 320, rank: 64, context: 128, text_buckets: 8192, text_width: 64 }
+    }
+}
+
+/// What is read of the patients.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Data {
+    /// Index days drawn per patient and epoch.
+    pub index_days: usize,
+    /// Only index days of the last so many years of follow-up: older care was recorded otherwise.
+    pub within_years: u32,
+    /// Read-outs per window.
+    pub read_outs: usize,
+    /// An older read-out keeps at least this share of the window before it, unless the window holds the whole life.
+    pub least_context: f32,
+    /// Only so many training patients (0: all), for learning curves.
+    pub patients: usize,
+}
+
+impl Default for Data {
+    fn default() -> Self {
+        Self { index_days: 32, within_years: 26, read_outs: 16, least_context: 0.25, patients: 0 }
+    }
+}
+
+/// How weights move.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Schedule {
+    pub epochs: f64,
+    /// Windows per step.
+    pub batch: usize,
+    pub rate: f32,
+    /// Rate of the age-and-sex term, which must settle before the rest explains it away.
+    pub age_sex_rate: f32,
+    /// Share of the steps over which the rate rises.
+    pub warmup: f64,
+    /// Share of the rate that is left at the end of the cosine.
+    pub last: f32,
+    /// Weight decay of matrices; tables have none, gains and biases a tenth.
+    pub decay: f32,
+    /// Largest norm of the gradient.
+    pub clip: f32,
+    /// Decay of the averaged weights, which are the ones that are kept.
+    pub average: f32,
+    /// Validate after so many epochs.
+    pub validate_epochs: f64,
+    /// Stop after so many validations without a better one (0: never).
+    pub patience: usize,
+}
+
+impl Default for Schedule {
+    fn default() -> Self {
+        Self {
+            epochs: 24.0,
+            batch: 16,
+            rate: 2e-3,
+            age_sex_rate: 2e-2,
+            warmup: 0.05,
+            last: 0.05,
+            decay: 0.1,
+            clip: 1.0,
+            average: 0.995,
+            validate_epochs: 2.0,
+            patience: 4,
+        }
+    }
+}
+
+/// What is foreseen and how much it counts.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Loss {
+    /// Weight of foreseeing the next active day's keys.
+    pub next_day: f32,
+    /// Days per window whose successor is foreseen.
+    pub next_days: usize,
+    /// Weight of auxiliary first occurrences.
+    pub auxiliary: f32,
+    /// A task counts by (events per row + 0.001) to the power of minus this.
+    pub rarity: f32,
+}
+
+impl Default for Loss {
+    fn default() -> Self {
+        Self { next_day: 1.0, next_days: 48, auxiliary: 0.3, rarity: 0.4 }
+    }
+}
+
+/// Shares set to zero while training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DropoutShares {
+    pub blocks: f32,
+    pub head: f32,
+    /// Known keys hidden behind their text.
+    pub keys: f32,
+}
+
+impl Default for DropoutShares {
+    fn default() -> Self {
+        Self { blocks: 0.1, head: 0.3, keys: 0.1 }
+    }
+}
+
+impl TrainSettings {
+    /// Reads and checks a file.
+    pub fn read(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| format!("`{}` cannot be read", path.display()))?;
+        let settings: Self = toml::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
+        settings.check().with_context(|| format!("`{}`", path.display()))?;
+        Ok(settings)
+    }
+
+    /// Refuses values that cannot work.
+    pub fn check(&self) -> anyhow::Result<()> {
+        if self.format != 1 {
+            bail!("`format` {} is not known; this version reads format 1", self.format);
+        }
+        let shares = [self.dropout.blocks, self.dropout.head, self.dropout.keys];
+        if shares.iter().any(|share| !(0.0..1.0).contains(share)) {
+            bail!("every share under `[dropout]` must be at least 0 and below 1");
+        }
+        if self.schedule.batch == 0 || self.data.index_days == 0 || self.data.read_outs == 0 {
+            bail!("`schedule.batch`, `data.index_days` and `data.read_outs` must be at least 1");
+        }
+        if self.schedule.epochs <= 0.0 || self.schedule.validate_epochs <= 0.0 {
+            bail!("`schedule.epochs` and `schedule.validate_epochs` must be above 0");
+        }
+        Ok(())
+    }
+}
