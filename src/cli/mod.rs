@@ -1,6 +1,7 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
 pub mod serve;
+pub mod train;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -16,6 +17,7 @@ struct Prodrome {
 #[derive(Subcommand)]
 enum Command {
     Serve(serve::Serve),
+    Train(train::Train),
 }
 
 /// Parses the command line, runs the command, and turns its result into an exit code:
@@ -23,5 +25,17 @@ enum Command {
 pub fn run() -> ExitCode {
     match Prodrome::parse().command {
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Train(arguments) => finish(arguments.run()),
+    }
+}
+
+/// The exit code of a command that either does its work or says why not: 0 or 1.
+fn finish(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

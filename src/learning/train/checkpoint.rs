@@ -37,9 +37,12 @@ const METADATA: &str = "prodrome";
 pub fn write(path: &Path, optimiser: &Optimiser, cursor: &Cursor) -> anyhow::Result<()> {
     let mut views = Vec::new();
     for weight in &optimiser.weights {
-        for (what, numbers) in
-            [("value", &weight.value), ("first", &weight.first), ("second", &weight.second), ("average", &weight.average)]
-        {
+        for (what, numbers) in [
+            ("value", &weight.value),
+            ("first", &weight.first),
+            ("second", &weight.second),
+            ("average", &weight.average),
+        ] {
             let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
             views.push((format!("{what}/{}", weight.name), weight.var.dims().to_vec(), bytes));
         }

@@ -79,7 +79,7 @@ impl Life {
         let from = self.follow_up_end - (within_years as f64 * 365.25) as i32;
         // Days before `from` are drawn as well and left out, so draw until enough are late enough.
         let recent = self.visits.partition_point(|&day| day < from);
-        let mut row = PatientRow { events: self.row.events.clone(), ..self.row };
+        let mut row = self.row.clone();
         if let Some(first) = row.events.first_mut() {
             first.after_days = first.after_days.max(from - 365);
         }

@@ -88,7 +88,11 @@ impl<'a> Trainer<'a> {
             train.truncate(settings.data.patients);
         }
         if train.is_empty() || validation.is_empty() {
-            bail!("the dataset has {} training and {} validation patients; both are needed", train.len(), validation.len());
+            bail!(
+                "the dataset has {} training and {} validation patients; both are needed",
+                train.len(),
+                validation.len()
+            );
         }
         let shape = &settings.network;
         let config = NetworkConfig {
@@ -182,8 +186,7 @@ impl<'a> Trainer<'a> {
     }
 
     fn step(&mut self, batch: &[Window], progress: f64) -> anyhow::Result<Losses> {
-        let parameters =
-            self.optimiser.weights.iter().map(|w| (w.name.clone(), w.var.as_tensor().clone())).collect();
+        let parameters = self.optimiser.weights.iter().map(|w| (w.name.clone(), w.var.as_tensor().clone())).collect();
         let network = self.network(parameters)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed_of([self.settings.seed, self.optimiser.step, 1]));
         let asked: Vec<_> = batch.iter().map(|window| window.asked(&self.train)).collect();
@@ -226,7 +229,12 @@ impl<'a> Trainer<'a> {
             .optimiser
             .weights
             .iter()
-            .map(|w| Ok((w.name.clone(), candle_core::Tensor::from_slice(&w.average, w.var.shape(), &candle_core::Device::Cpu)?)))
+            .map(|w| {
+                Ok((
+                    w.name.clone(),
+                    candle_core::Tensor::from_slice(&w.average, w.var.shape(), &candle_core::Device::Cpu)?,
+                ))
+            })
             .collect::<anyhow::Result<_>>()?;
         let network = self.network(average.clone())?.freeze()?;
         let when = moments(&self.validation, VALIDATION_DAYS, self.settings.data.within_years, VALIDATION_SEED);
@@ -249,7 +257,11 @@ impl<'a> Trainer<'a> {
             since.text(),
             if better { ", best so far" } else { "" }
         );
-        if bar.is_hidden() { eprintln!("{line}") } else { bar.println(line) }
+        if bar.is_hidden() {
+            eprintln!("{line}")
+        } else {
+            bar.println(line)
+        }
         *since = Losses::default();
         self.cursor.validations.push(validation);
         if better {
@@ -358,7 +370,8 @@ fn identity(dataset: &Dataset, settings: &TrainSettings, vocabulary: &Vocabulary
 }
 
 fn spinner(what: &'static str) -> ProgressBar {
-    let style = ProgressStyle::with_template("{spinner} {msg}: {pos}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+    let style =
+        ProgressStyle::with_template("{spinner} {msg}: {pos}").unwrap_or_else(|_| ProgressStyle::default_spinner());
     ProgressBar::new_spinner().with_style(style).with_message(what)
 }
 

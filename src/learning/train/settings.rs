@@ -47,7 +47,16 @@ pub struct Shape {
 
 impl Default for Shape {
     fn default() -> Self {
-        Self { width: 128, layers: 3, heads: 4, hidden: 320, rank: 64, context: 128, text_buckets: 8192, text_width: 64 }
+        Self {
+            width: 128,
+            layers: 3,
+            heads: 4,
+            hidden: 320,
+            rank: 64,
+            context: 128,
+            text_buckets: 8192,
+            text_width: 64,
+        }
     }
 }
 

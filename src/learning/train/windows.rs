@@ -66,8 +66,7 @@ fn draw(number: usize, life: &Life, days: &[i32], settings: &TrainSettings, rng:
             days[..anchor].iter().copied().filter(|&day| day >= from).collect()
         }
     };
-    let mut read_outs: Vec<i32> =
-        earlier.choose_multiple(rng, settings.data.read_outs - 1).copied().collect();
+    let mut read_outs: Vec<i32> = earlier.choose_multiple(rng, settings.data.read_outs - 1).copied().collect();
     read_outs.push(days[anchor]);
     read_outs.sort_unstable();
     Window { life: number, first, end, read_outs }
