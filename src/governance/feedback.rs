@@ -8,6 +8,7 @@ use crate::platform::database::Database;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
+use uuid::Uuid;
 
 /// What the clinician did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,11 +30,10 @@ impl FeedbackOutcome {
 /// One checked entry of a feedback batch.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeedbackEntry {
-    /// The card's uuid, as sent.
-    pub card: String,
+    pub card: Uuid,
     pub outcome: FeedbackOutcome,
-    /// Ids of the suggestions taken.
-    pub accepted_suggestions: Vec<String>,
+    /// The suggestions taken.
+    pub accepted_suggestions: Vec<Uuid>,
     /// System and code of the reason.
     pub override_reason: Option<(String, String)>,
     pub has_comment: bool,
@@ -85,7 +85,7 @@ async fn insert(
     for mut entry in batch {
         entry.accepted_suggestions.sort();
         let known: i64 = sqlx::query("select count(*) as found from card where uuid = $1 and service = $2")
-            .bind(entry.card.clone())
+            .bind(entry.card.to_string())
             .bind(service.clone())
             .fetch_one(&mut *transaction)
             .await?
@@ -100,7 +100,7 @@ async fn insert(
         .bind(at.as_millisecond())
         .bind(service.clone())
         .bind(client.clone())
-        .bind(entry.card.clone())
+        .bind(entry.card.to_string())
         .bind(known.min(1))
         .bind(entry.outcome.as_str())
         .bind(serde_json::to_string(&entry.accepted_suggestions)?)
@@ -122,11 +122,12 @@ async fn insert(
 fn entry_id(service: &str, client: Option<&str>, entry: &FeedbackEntry) -> String {
     let mut hash = Sha256::new();
     let at = entry.outcome_at.as_nanosecond().to_string();
-    let fixed = [client.unwrap_or(""), service, &entry.card, entry.outcome.as_str(), &at];
-    let suggestions = entry.accepted_suggestions.iter().map(String::as_str);
-    for part in fixed.into_iter().chain(suggestions) {
+    for part in [client.unwrap_or(""), service, entry.outcome.as_str(), &at] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
+    }
+    for uuid in std::iter::once(&entry.card).chain(&entry.accepted_suggestions) {
+        hash.update(uuid);
     }
     hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,0 +1,5 @@
+//! The one integration test binary (one link instead of many). One line a module; what each holds:
+//! `governance` rows that outlive the process; `web` the HTTP face, through the real app.
+
+mod governance;
+mod web;

@@ -1,0 +1,137 @@
+//! [`TestApp`]: the real server on a free port, with a database of its own.
+
+use super::logs;
+use prodrome::cli::serve::{Running, start};
+use prodrome::platform::settings::Settings;
+use sqlx::AnyPool;
+use std::path::PathBuf;
+use tempfile::TempDir;
+
+/// What differs from a plain app.
+#[derive(Default)]
+pub struct Builder {
+    environment: Vec<(String, String)>,
+    not_waiting: bool,
+}
+
+/// A running server. Dropping it ends its runtime and with it the server.
+pub struct TestApp {
+    pub running: Running,
+    folder: TempDir,
+}
+
+/// An answer, read whole.
+pub struct Answer {
+    pub status: u16,
+    pub headers: awc::http::header::HeaderMap,
+    pub body: Vec<u8>,
+}
+
+impl Builder {
+    /// Sets a setting by its environment variable: `("SERVER__MAX_BODY", "1 MiB")`.
+    pub fn setting(mut self, key: &str, value: &str) -> Self {
+        self.environment.push((format!("PRODROME__{key}"), value.to_string()));
+        self
+    }
+
+    /// Does not wait until model and database are loaded.
+    pub fn not_waiting(mut self) -> Self {
+        self.not_waiting = true;
+        self
+    }
+
+    pub async fn start(self) -> TestApp {
+        logs::keep();
+        let folder = tempfile::tempdir().expect("a folder");
+        let database = format!("sqlite:{}", folder.path().join("test.sqlite").display());
+        let mut environment = vec![
+            ("PRODROME__SERVER__MODE".to_string(), "development".to_string()),
+            ("PRODROME__SERVER__BIND".to_string(), "127.0.0.1:0".to_string()),
+            ("PRODROME__DATABASE__URL".to_string(), database),
+        ];
+        environment.extend(self.environment);
+        let settings = Settings::read(None, environment.into_iter()).expect("usable settings");
+        let mut running = start(settings).await.expect("a running server");
+        if !self.not_waiting {
+            running.ready().await.expect("model and database");
+        }
+        TestApp { running, folder }
+    }
+}
+
+impl TestApp {
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// A plain app, ready.
+    pub async fn start() -> Self {
+        Self::builder().start().await
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.running.address)
+    }
+
+    /// The database file, as another process would open it.
+    pub fn database_file(&self) -> PathBuf {
+        self.folder.path().join("test.sqlite")
+    }
+
+    /// A second connection to the database.
+    pub async fn database(&self) -> AnyPool {
+        AnyPool::connect(&format!("sqlite:{}", self.database_file().display())).await.expect("a second connection")
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send("GET", path, &[], vec![]).await
+    }
+
+    pub async fn post(&self, path: &str, body: impl Into<String>) -> Answer {
+        self.post_with(path, &[("content-type", "application/json")], body.into().into_bytes()).await
+    }
+
+    /// Posts bytes with the given headers.
+    pub async fn post_with(&self, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        self.send("POST", path, headers, body).await
+    }
+
+    pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        let method = awc::http::Method::from_bytes(method.as_bytes()).expect("a method");
+        let mut request = awc::Client::builder().disable_timeout().finish().request(method, self.url(path));
+        for (name, value) in headers {
+            request = request.insert_header((*name, *value));
+        }
+        read(request.send_body(body)).await
+    }
+}
+
+async fn read(request: awc::SendClientRequest) -> Answer {
+    let mut response = request.await.expect("an answer");
+    let body = response.body().limit(64 << 20).await.expect("a whole body").to_vec();
+    Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
+}
+
+impl Answer {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.text()))
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// Checks that this is an OperationOutcome with this status and our code.
+    #[track_caller]
+    pub fn refuses_with(&self, status: u16, code: &str) -> serde_json::Value {
+        assert_eq!(self.status, status, "{}", self.text());
+        let outcome = self.json();
+        assert_eq!(outcome["resourceType"], "OperationOutcome");
+        assert_eq!(outcome["issue"][0]["details"]["coding"][0]["code"], code, "{outcome}");
+        outcome["issue"][0].clone()
+    }
+}

@@ -1,0 +1,8 @@
+//! The HTTP face, through the real app on a port of the system's choice with a fresh SQLite file.
+//! One module for each endpoint; `app` starts it, `logs` keeps everything that is logged.
+
+pub mod app;
+mod http;
+pub mod logs;
+mod operations;
+mod process;

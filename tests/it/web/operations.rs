@@ -1,0 +1,51 @@
+//! Alive, ready, metrics, and what every address has in common.
+
+use super::app::TestApp;
+
+#[actix_web::test]
+async fn a_ready_server_says_so() {
+    let app = TestApp::start().await;
+    assert_eq!(app.get("/healthz").await.status, 200);
+    assert_eq!(app.get("/readyz").await.status, 200);
+    let metrics = app.get("/metrics").await.text();
+    assert!(metrics.contains("# HELP prodrome_ready 1 when"), "{metrics}");
+}
+
+#[actix_web::test]
+async fn every_answer_has_a_request_id_of_its_own() {
+    let app = TestApp::start().await;
+    let (first, second) = (app.get("/healthz").await, app.get("/nothing").await);
+    let id = |answer: &super::app::Answer| answer.header("x-request-id").map(str::to_string).expect("an id");
+    assert_ne!(id(&first), id(&second));
+}
+
+#[actix_web::test]
+async fn an_unknown_address_answers_404_without_echo() {
+    let app = TestApp::start().await;
+    let answer = app.get("/Patient/ZEBEDIAH-QUILLFEATHER?name=x").await;
+    answer.refuses_with(404, "unknown-route");
+    assert!(!answer.text().contains("QUILLFEATHER"));
+}
+
+#[actix_web::test]
+async fn another_method_answers_405_with_allow() {
+    let app = TestApp::start().await;
+    let answer = app.send("DELETE", "/healthz", &[], vec![]).await;
+    answer.refuses_with(405, "method-not-allowed");
+    assert_eq!(answer.header("allow"), Some("GET, HEAD, OPTIONS"));
+    let options = app.send("OPTIONS", "/healthz", &[], vec![]).await;
+    assert_eq!((options.status, options.header("allow")), (204, Some("GET, HEAD, OPTIONS")));
+}
+
+#[actix_web::test]
+async fn a_trailing_slash_makes_no_difference() {
+    let app = TestApp::start().await;
+    assert_eq!(app.get("/healthz/").await.text(), app.get("/healthz").await.text());
+}
+
+#[actix_web::test]
+async fn a_head_request_has_the_headers_alone() {
+    let app = TestApp::start().await;
+    let answer = app.send("HEAD", "/readyz", &[], vec![]).await;
+    assert_eq!((answer.status, answer.body.len()), (200, 0));
+}

@@ -1,0 +1,107 @@
+//! The real binary: exit codes and signals.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+fn prodrome(folder: &Path, environment: &[(&str, &str)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prodrome"));
+    command.arg("serve").current_dir(folder).env("PRODROME__SERVER__BIND", "127.0.0.1:0");
+    command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+fn refused(environment: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let Output { status, stderr, .. } = prodrome(folder.path(), environment).output().expect("it runs");
+    let message = String::from_utf8_lossy(&stderr).into_owned();
+    assert_eq!(status.code(), Some(2), "{message}");
+    message
+}
+
+#[test]
+fn a_misspelt_setting_ends_the_start_with_code_2_and_the_nearest_key() {
+    let message = refused(&[("PRODROME__SERVER__MOED", "development")]);
+    assert!(message.contains("PRODROME__SERVER__MOED") && message.contains("PRODROME__SERVER__MODE"), "{message}");
+}
+
+#[test]
+fn production_does_not_start_while_tokens_cannot_be_verified() {
+    assert!(refused(&[]).contains("server.mode"));
+    assert!(refused(&[("PRODROME__SERVER__ALLOW_PLAIN_HTTP", "true")]).contains("verify the tokens"));
+}
+
+#[test]
+fn a_database_that_cannot_be_opened_ends_the_start_with_code_2() {
+    let environment = [("PRODROME__SERVER__MODE", "development"), ("PRODROME__DATABASE__URL", "sqlite:/dev/null/x")];
+    assert!(refused(&environment).contains("database.url"));
+}
+
+/// A server that is stopped at the end of its test, whatever happens.
+struct Served(Child);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _already_ended = self.0.kill();
+    }
+}
+
+impl Served {
+    /// Starts the server and waits until it says where it listens.
+    fn start(folder: &Path) -> (Self, String) {
+        let mut child = prodrome(folder, &[("PRODROME__SERVER__MODE", "development")]).spawn().expect("it runs");
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
+        let address = line.trim().rsplit("http://").next().unwrap_or_default().to_string();
+        (Self(child), address)
+    }
+
+    fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
+        assert!(sent.success());
+    }
+
+    fn exit_code(&mut self) -> Option<i32> {
+        self.0.wait().expect("it ends").code()
+    }
+}
+
+#[test]
+fn an_accepted_call_is_finished_after_sigterm_and_new_ones_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut served, address) = Served::start(folder.path());
+    let mut call = TcpStream::connect(&address).expect("a connection");
+    let body = "{\"feedback\": []}";
+    let length = body.len();
+    let head = format!("POST /cds-services/x/feedback HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    call.write_all(head.as_bytes()).expect("sent");
+    call.write_all(&body.as_bytes()[..5]).expect("sent");
+    std::thread::sleep(Duration::from_millis(300));
+    let told = Instant::now();
+    served.terminate();
+    std::thread::sleep(Duration::from_millis(300));
+    assert!(TcpStream::connect(&address).is_err(), "a new call was accepted");
+    call.write_all(&body.as_bytes()[5..]).expect("sent");
+    let mut answer = String::new();
+    call.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
+    assert_eq!(served.exit_code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+}
+
+#[test]
+fn an_idle_connection_does_not_delay_the_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut served, address) = Served::start(folder.path());
+    let mut idle = TcpStream::connect(&address).expect("a connection");
+    idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
+    let mut start = [0; 12];
+    idle.read_exact(&mut start).expect("an answer");
+    assert_eq!(&start, b"HTTP/1.1 200");
+    let told = Instant::now();
+    served.terminate();
+    assert_eq!(served.exit_code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+}
