@@ -1,2 +1,4 @@
 //! Answering a hook now: the CDS Hooks words as types, the service definitions, prefetch, cards,
 //! and the spine that joins them.
+
+pub mod protocol;

@@ -1,0 +1,17 @@
+//! The words of CDS Hooks as types: discovery, request, response, feedback. Nothing else.
+//!
+//! Reading is lenient (unknown members are ignored, ids may come as `Patient/x`), writing is strict (no nulls,
+//! no empties). What is wrong with a request is named by its member, never by its content.
+
+mod discovery;
+mod feedback;
+mod members;
+mod request;
+mod response;
+
+pub use discovery::{Discovery, DiscoveryEntry, Templates, VERSION};
+pub use feedback::{Feedback, OverrideReason, Reaction, read_feedback};
+pub use request::{AccessToken, Context, FhirAuthorization, HookRequest, RequestError};
+pub use response::{Action, Card, Coding, HookResponse, Indicator, Link, SelectionBehavior, Source, Suggestion};
+
+pub(crate) use members::{Members, is_fhir_id, members_of};

@@ -1,0 +1,197 @@
+//! A hook call as the EHR sends it (CDS Hooks 2.0, "Calling a CDS Service").
+//!
+//! Owns which members must be there and what shape they have. Refuses to know what a service does with them.
+
+use super::members::{Members, is_fhir_id};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+
+/// Longest hookInstance: a UUID has 36 characters, some senders put a prefix before it.
+const MAX_HOOK_INSTANCE: usize = 128;
+
+/// What is wrong with a request or a feedback batch. Holds no part of its content.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    #[error("the body is not JSON in UTF-8: line {line}, column {column}")]
+    NotJson { line: usize, column: usize },
+    #[error("the body is not a JSON object")]
+    NotAnObject,
+    #[error("`{0}` is missing")]
+    Missing(Cow<'static, str>),
+    #[error("`{member}` must be {expected}")]
+    Wrong { member: Cow<'static, str>, expected: &'static str },
+}
+
+impl RequestError {
+    pub(crate) fn wrong(member: impl Into<Cow<'static, str>>, expected: &'static str) -> Self {
+        Self::Wrong { member: member.into(), expected }
+    }
+
+    /// The member to name in `issue.expression`, `context.patientId`.
+    pub fn member(&self) -> Option<&str> {
+        match self {
+            Self::NotJson { .. } | Self::NotAnObject => None,
+            Self::Missing(member) | Self::Wrong { member, .. } => Some(member),
+        }
+    }
+}
+
+/// One call. Chart data stays borrowed text until the prefetch is read.
+pub struct HookRequest<'a> {
+    pub hook: String,
+    /// Lower case.
+    pub hook_instance: String,
+    pub fhir_server: Option<String>,
+    pub fhir_authorization: Option<FhirAuthorization>,
+    pub context: Context,
+    /// Each key with its value, in the order sent. Empty when `prefetch` is missing or null.
+    pub prefetch: Vec<(String, &'a RawValue)>,
+    /// Members of the request's `extension`; empty when it is missing or no object.
+    pub(crate) extension: Members<'a>,
+}
+
+/// What every hook that concerns a patient tells. No `Debug`: it holds ids.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Context {
+    /// `Practitioner/x`; optional in `medication-refill` and in hooks outside the library.
+    pub user_id: Option<String>,
+    /// Without `Patient/`.
+    pub patient_id: String,
+    /// Without `Encounter/`.
+    pub encounter_id: Option<String>,
+}
+
+/// A bearer token for the EHR's FHIR server. Cannot be printed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessToken(String);
+
+impl AccessToken {
+    /// The secret itself, for an `Authorization` header and nothing else.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for AccessToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AccessToken(..)")
+    }
+}
+
+/// Leave to read from the EHR's FHIR server. Checked here; reading back is a later version's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FhirAuthorization {
+    pub access_token: AccessToken,
+    /// Seconds.
+    pub expires_in: u64,
+    /// Opaque: vendors do not write SMART scopes.
+    pub scope: String,
+}
+
+impl<'a> HookRequest<'a> {
+    /// Reads a body.
+    ///
+    /// # Errors
+    /// The first member that is missing or of the wrong shape.
+    pub fn read(body: &'a [u8]) -> Result<Self, RequestError> {
+        let root = read_object(body)?;
+        let hook = root.text("hook", "hook")?;
+        let hook_instance = hook_instance(&root)?;
+        let fhir_server = fhir_server(&root)?;
+        let context = Context::read(&root, &hook)?;
+        let fhir_authorization = FhirAuthorization::read(&root, &fhir_server, &context)?;
+        let prefetch = root.optional_object("prefetch", "prefetch")?.map(|members| members.0).unwrap_or_default();
+        let extension = root.optional_object("extension", "extension").ok().flatten().unwrap_or(Members(Vec::new()));
+        Ok(Self { hook, hook_instance, fhir_server, fhir_authorization, context, prefetch, extension })
+    }
+}
+
+/// The members of a body that must be one JSON object.
+pub(super) fn read_object(body: &[u8]) -> Result<Members<'_>, RequestError> {
+    let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    match serde_json::from_slice(body) {
+        Ok(members) => Ok(members),
+        Err(error) if error.is_data() => Err(RequestError::NotAnObject),
+        Err(error) => Err(RequestError::NotJson { line: error.line(), column: error.column() }),
+    }
+}
+
+fn hook_instance(root: &Members<'_>) -> Result<String, RequestError> {
+    let text = root.text("hookInstance", "hookInstance")?;
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':');
+    if text.len() > MAX_HOOK_INSTANCE || !text.bytes().all(allowed) {
+        return Err(RequestError::wrong("hookInstance", "a UUID"));
+    }
+    Ok(text.to_ascii_lowercase())
+}
+
+fn fhir_server(root: &Members<'_>) -> Result<Option<String>, RequestError> {
+    match root.optional_text("fhirServer", "fhirServer")? {
+        Some(url) if !url.starts_with("https://") && !url.starts_with("http://") => {
+            Err(RequestError::wrong("fhirServer", "an absolute http or https URL"))
+        }
+        other => Ok(other),
+    }
+}
+
+/// Strips `Patient/` and checks what is left.
+fn bare_id(text: &str, resource_type: &str, member: &'static str) -> Result<String, RequestError> {
+    let id = text.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
+    if is_fhir_id(id) { Ok(id.to_owned()) } else { Err(RequestError::wrong(member, "a FHIR id")) }
+}
+
+impl Context {
+    fn read(root: &Members<'_>, hook: &str) -> Result<Self, RequestError> {
+        let context = root.optional_object("context", "context")?.ok_or(RequestError::Missing("context".into()))?;
+        let patient_id = bare_id(&context.text("patientId", "context.patientId")?, "Patient", "context.patientId")?;
+        let encounter_id = match context.optional_text("encounterId", "context.encounterId")? {
+            Some(text) => Some(bare_id(&text, "Encounter", "context.encounterId")?),
+            None if matches!(hook, "encounter-start" | "encounter-discharge") => {
+                return Err(RequestError::Missing("context.encounterId".into()));
+            }
+            None => None,
+        };
+        let user_id = context.optional_text("userId", "context.userId")?;
+        match &user_id {
+            // Hooks of vendors (reverse-domain names) and refills may have no user.
+            None if hook != "medication-refill" && !hook.contains('.') => {
+                return Err(RequestError::Missing("context.userId".into()));
+            }
+            // Relative `Type/id`, or an absolute URL that ends so.
+            Some(user) if !user.rsplit('/').next().is_some_and(is_fhir_id) => {
+                return Err(RequestError::wrong("context.userId", "a reference such as `Practitioner/id`"));
+            }
+            _ => {}
+        }
+        Ok(Self { user_id, patient_id, encounter_id })
+    }
+}
+
+impl FhirAuthorization {
+    fn read(root: &Members<'_>, fhir_server: &Option<String>, context: &Context) -> Result<Option<Self>, RequestError> {
+        let Some(members) = root.optional_object("fhirAuthorization", "fhirAuthorization")? else { return Ok(None) };
+        if fhir_server.is_none() {
+            return Err(RequestError::Missing("fhirServer".into()));
+        }
+        let access_token = AccessToken(members.text("access_token", "fhirAuthorization.access_token")?);
+        if !members.text("token_type", "fhirAuthorization.token_type")?.eq_ignore_ascii_case("bearer") {
+            return Err(RequestError::wrong("fhirAuthorization.token_type", "`Bearer`"));
+        }
+        let expires_in =
+            members.get("expires_in").ok_or(RequestError::Missing("fhirAuthorization.expires_in".into()))?;
+        let expires_in = serde_json::from_str(expires_in.get())
+            .map_err(|_| RequestError::wrong("fhirAuthorization.expires_in", "a number of seconds"))?;
+        let scope = members.text("scope", "fhirAuthorization.scope")?;
+        members.text("subject", "fhirAuthorization.subject")?;
+        if let Some(patient) = members.optional_text("patient", "fhirAuthorization.patient")?
+            && bare_id(&patient, "Patient", "fhirAuthorization.patient")? != context.patient_id
+        {
+            return Err(RequestError::wrong("fhirAuthorization.patient", "the patient of the context"));
+        }
+        Ok(Some(Self { access_token, expires_in, scope }))
+    }
+}
+
+#[cfg(test)]
+#[path = "request_tests.rs"]
+mod tests;
