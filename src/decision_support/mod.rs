@@ -1,4 +1,6 @@
 //! Answering a hook now: the CDS Hooks words as types, the service definitions, prefetch, cards,
 //! and the spine that joins them.
 
+pub mod prefetch;
 pub mod protocol;
+pub mod service_definition;

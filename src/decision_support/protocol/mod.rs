@@ -15,3 +15,6 @@ pub use request::{AccessToken, Context, FhirAuthorization, HookRequest, RequestE
 pub use response::{Action, Card, Coding, HookResponse, Indicator, Link, SelectionBehavior, Source, Suggestion};
 
 pub(crate) use members::{Members, is_fhir_id, members_of};
+
+#[cfg(test)]
+mod tests;

@@ -191,7 +191,3 @@ impl FhirAuthorization {
         Ok(Some(Self { access_token, expires_in, scope }))
     }
 }
-
-#[cfg(test)]
-#[path = "request_tests.rs"]
-mod tests;

@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use serde_json::json;
 
 const CALL: &str = r#"{"hook":"patient-view","hookInstance":"D1577C69-DFBE-44AD-BA6D-3E05E953B2EA",
     "fhirServer":"https://ehr.example/fhir",
@@ -50,21 +51,21 @@ fn each_required_member_is_named_when_missing() {
 fn each_member_of_a_wrong_shape_is_named() {
     let long = "x".repeat(65);
     for (pointer, value) in [
-        ("/hook", serde_json::json!(5)),
-        ("/hook", serde_json::json!(" ")),
-        ("/hookInstance", serde_json::json!(["a"])),
-        ("/hookInstance", serde_json::json!("Mrs Lindqvist")),
-        ("/context", serde_json::json!([])),
-        ("/context/patientId", serde_json::json!(7)),
-        ("/context/patientId", serde_json::json!("../etc")),
-        ("/context/patientId", serde_json::json!("Group/x")),
-        ("/context/patientId", serde_json::json!(long)),
-        ("/context/encounterId", serde_json::json!("a b")),
-        ("/context/userId", serde_json::json!("Practitioner/")),
-        ("/fhirServer", serde_json::json!("file:///etc/passwd")),
-        ("/fhirAuthorization/expires_in", serde_json::json!("soon")),
-        ("/fhirAuthorization/patient", serde_json::json!("someone-else")),
-        ("/prefetch", serde_json::json!("none")),
+        ("/hook", json!(5)),
+        ("/hook", json!(" ")),
+        ("/hookInstance", json!(["a"])),
+        ("/hookInstance", json!("Mrs Lindqvist")),
+        ("/context", json!([])),
+        ("/context/patientId", json!(7)),
+        ("/context/patientId", json!("../etc")),
+        ("/context/patientId", json!("Group/x")),
+        ("/context/patientId", json!(long)),
+        ("/context/encounterId", json!("a b")),
+        ("/context/userId", json!("Practitioner/")),
+        ("/fhirServer", json!("file:///etc/passwd")),
+        ("/fhirAuthorization/expires_in", json!("soon")),
+        ("/fhirAuthorization/patient", json!("someone-else")),
+        ("/prefetch", json!("none")),
     ] {
         let error = refused(|call| *call.pointer_mut(pointer).unwrap() = value.clone());
         assert_eq!(error.member().unwrap(), pointer[1..].replace('/', "."), "{value}");

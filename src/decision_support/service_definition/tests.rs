@@ -1,0 +1,128 @@
+use super::*;
+use crate::prediction::model::Outcome;
+use crate::prediction::phenotype::{DEFAULT, Phenotypes};
+use std::path::Path;
+
+/// What a package answers that knows every outcome of the default file.
+fn known() -> Vec<Outcome> {
+    let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
+    let horizons = &phenotypes.horizons_days;
+    let outcomes = phenotypes.outcomes.iter().flat_map(|(name, outcome)| {
+        horizons.iter().map(|&horizon_days| Outcome {
+            phenotype: name.as_str().into(),
+            title: outcome.title.clone(),
+            group: outcome.group,
+            horizon_days,
+            alert_threshold: 0.25,
+            silent: None,
+        })
+    });
+    outcomes.collect()
+}
+
+const SMALL: &str = r#"format = 1
+hooks = ["patient-view", "encounter-start"]
+description = "Says something"
+
+[[outcome]]
+phenotype = "ckd-any"
+horizon_days = 1825
+indicator = "info"
+topic = "ckd"
+
+[[outcome.suggestion]]
+label = "Order eGFR"
+system = "http://loinc.org"
+code = "98979-8"
+display = "eGFR"
+"#;
+
+fn load(text: &str) -> Result<Catalogue, String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("x")).unwrap();
+    std::fs::write(folder.path().join("x/service.toml"), text).unwrap();
+    Catalogue::load(folder.path(), &known()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn the_shipped_services_are_valid() {
+    let catalogue = Catalogue::load(Path::new("cds-services"), &known()).unwrap_or_else(|error| panic!("{error}"));
+    let service = catalogue.find("early-detection").unwrap();
+    assert!(service.mode == Mode::Live && service.outcomes.len() >= 5);
+    for outcome in &service.outcomes {
+        assert!(outcome.suggestions.iter().all(|offer| offer.code.system.starts_with("http")));
+    }
+    insta::assert_json_snapshot!(catalogue.discovery());
+}
+
+#[test]
+fn an_empty_folder_lists_nothing_and_a_missing_one_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let catalogue = Catalogue::load(folder.path(), &known()).unwrap();
+    assert_eq!(serde_json::to_string(&catalogue.discovery()).unwrap(), r#"{"services":[]}"#);
+    let missing = Catalogue::load(&folder.path().join("none"), &known()).unwrap_err().to_string();
+    assert!(missing.contains("services.path"), "{missing}");
+    std::fs::create_dir(folder.path().join("lonely")).unwrap();
+    let lonely = Catalogue::load(folder.path(), &known()).unwrap_err().to_string();
+    assert!(lonely.contains("lonely") && lonely.contains("service.toml"), "{lonely}");
+}
+
+#[test]
+fn defaults_are_the_models_threshold_every_template_and_patient_view_last() {
+    let catalogue = load(SMALL).unwrap();
+    let service = catalogue.find("x").unwrap();
+    assert_eq!(service.hooks, ["encounter-start", "patient-view"]);
+    assert_eq!((service.outcomes[0].threshold, service.outcomes[0].wording.as_str()), (0.25, "chronic kidney disease"));
+    assert_eq!(service.prefetch, crate::decision_support::prefetch::standard());
+    assert_eq!(catalogue.discovery().services.len(), 2);
+}
+
+#[test]
+fn declared_templates_keep_their_order_and_only_simple_ones_are_published() {
+    let text = format!(
+        "{SMALL}\n[prefetch.zz]\ntemplate = \"Patient/{{{{context.patientId}}}}\"\nrequired = true\n[prefetch.observations]\n\
+         [prefetch.aa]\ntemplate = \"Observation?date=ge{{{{today() - 90 days}}}}\"\n"
+    );
+    let catalogue = load(&text).unwrap();
+    let entry = serde_json::to_string(&catalogue.discovery().services[0]).unwrap();
+    assert!(entry.ends_with(
+        r#""prefetch":{"zz":"Patient/{{context.patientId}}","observations":"Observation?patient={{context.patientId}}"}}"#
+    ));
+    assert_eq!(catalogue.find("x").unwrap().prefetch.len(), 3);
+}
+
+#[test]
+fn every_fault_names_file_line_and_remedy() {
+    for (from, to, expected) in [
+        ("indicator = ", "indicater = ", ["line 8", "unknown key `indicater`; the nearest one is `indicator`"]),
+        ("description", "descripton", ["line 3", "nearest one is `description`"]),
+        ("label = ", "lable = ", ["line 12", "nearest one is `label`"]),
+        ("\"info\"", "\"critical\"", ["line 8", "`info` or `warning`"]),
+        ("\"ckd-any\"", "\"ckd-ny\"", ["x/service.toml", "nearest one is `ckd-any`"]),
+        ("\"ckd-any\"", "\"death\"", ["x/service.toml", "never be shown"]),
+        ("\"ckd-any\"", "\"start-statin\"", ["x/service.toml", "never be shown"]),
+        ("1825", "30", ["x/service.toml", "`horizon_days` must be 365 or 1825"]),
+        ("topic = \"ckd\"", "topic = \"c-k-d\"", ["x/service.toml", "letters and digits"]),
+        ("topic = ", "threshold = 1.5\ntopic = ", ["x/service.toml", "`threshold`"]),
+        ("topic = ", "threshold = nan\ntopic = ", ["x/service.toml", "`threshold`"]),
+        ("format = 1", "format = 2", ["x/service.toml", "reads format 1"]),
+        ("format = 1", "format = ", ["x/service.toml", "line 1"]),
+        ("[\"patient-view\", \"encounter-start\"]", "[]", ["x/service.toml", "patient-view"]),
+        ("\"encounter-start\"]", "\"patient-view\"]", ["x/service.toml", "twice"]),
+        ("[[outcome]]", "[prefetch.patient]\nrequire = true\n[[outcome]]", ["line 6", "nearest one is `required`"]),
+        ("[[outcome]]", "[prefetch.odd]\n[[outcome]]", ["prefetch.odd", "`template` is missing"]),
+    ] {
+        let message = load(&SMALL.replace(from, to)).unwrap_err();
+        assert!(expected.iter().all(|part| message.contains(part)), "{from} -> {to}: {message}");
+    }
+}
+
+#[test]
+fn deprecated_hooks_stand_for_their_successors() {
+    let service = |hooks: &str| load(&SMALL.replace("\"patient-view\", \"encounter-start\"", hooks)).unwrap();
+    let signing = service("\"order-sign\"");
+    assert_eq!(signing.find("x").unwrap().hook("order-review"), Some("order-sign"));
+    assert_eq!(signing.find("x").unwrap().hook("medication-prescribe"), Some("order-sign"));
+    assert_eq!(signing.find("x").unwrap().hook("patient-view"), None);
+    assert_eq!(service("\"com.example.ward-round\"").find("x").unwrap().hook("com.example.ward-round").is_some(), true);
+}
