@@ -7,6 +7,8 @@
 mod assemble;
 mod catalogue;
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use crate::patient_record::fhir::{self, Bundle, parse_date};

@@ -8,7 +8,7 @@ use octofhir_ucum::{ErrorKind, UnitExpr, get_canonical_units, parse_expression};
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, RwLock};
 
-/// A number in canonical units.
+/// A number in canonical units. Magnitudes differ widely between codes: what guards a spread must be relative to it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Canonical {
     pub value: f64,
@@ -27,6 +27,39 @@ const CLINICAL: [&str; 17] = [
 /// molecules are kept apart.
 const AMOUNTS: [&str; 4] = ["mmol", "mmol/L", "mmol/kg", "mmol/min"];
 
+/// Cells are measured in these; in `mL` and `kg` their numbers would vanish beside those of bodies.
+const CELLULAR: [&str; 2] = ["fL", "pg"];
+/// How many times smaller than the clinical unit of its dimension a unit of cells is.
+const CELL_SCALE: f64 = 1e-10;
+
+/// What senders write and UCUM does not know, or takes for another unit (`pH` is the picohenry, `K` the kelvin).
+const COLLOQUIAL: [(&str, &str); 24] = [
+    ("pH", "[pH]"),
+    ("mmHg", "mm[Hg]"),
+    ("mm Hg", "mm[Hg]"),
+    ("bpm", "/min"),
+    ("beats/min", "/min"),
+    ("breaths/min", "/min"),
+    ("lb", "[lb_av]"),
+    ("lbs", "[lb_av]"),
+    ("in", "[in_i]"),
+    ("inches", "[in_i]"),
+    ("°C", "Cel"),
+    ("degC", "Cel"),
+    ("°F", "[degF]"),
+    ("degF", "[degF]"),
+    ("IU/L", "[IU]/L"),
+    ("mIU/L", "m[IU]/L"),
+    ("mcg/mL", "ug/mL"),
+    ("mcg/dL", "ug/dL"),
+    ("sec", "s"),
+    ("K/uL", "10*3/uL"),
+    ("10^3/uL", "10*3/uL"),
+    ("10^6/uL", "10*6/uL"),
+    ("10^9/L", "10*9/L"),
+    ("10^12/L", "10*12/L"),
+];
+
 /// Longer texts are not analysed: no unit in use comes near it.
 const LONGEST_UNIT: usize = 80;
 /// How many unit texts are remembered; what a hostile chart sends beyond that is analysed each time.
@@ -42,8 +75,8 @@ struct Conversion {
 
 type Reference = (&'static str, f64, f64);
 
-/// Base unit text to clinical unit, factor and offset; apart for amounts.
-static REFERENCES: LazyLock<[HashMap<String, Reference>; 2]> = LazyLock::new(|| {
+/// Base unit text to clinical unit, factor and offset; apart for amounts and for cells.
+static REFERENCES: LazyLock<[HashMap<String, Reference>; 3]> = LazyLock::new(|| {
     let table = |units: &[&'static str]| {
         units
             .iter()
@@ -53,7 +86,7 @@ static REFERENCES: LazyLock<[HashMap<String, Reference>; 2]> = LazyLock::new(|| 
             })
             .collect()
     };
-    [table(&CLINICAL), table(&AMOUNTS)]
+    [table(&CLINICAL), table(&AMOUNTS), table(&CELLULAR)]
 });
 
 static REMEMBERED: LazyLock<RwLock<HashMap<Box<str>, Arc<Conversion>>>> = LazyLock::new(Default::default);
@@ -85,14 +118,15 @@ fn conversion(unit: &str) -> Arc<Conversion> {
     analysed
 }
 
-fn analyse(unit: &str) -> Conversion {
-    let unknown = || Conversion { factor: 1.0, offset: 0.0, unit: unit.into(), scaled: false };
-    if unit.is_empty() {
-        return Conversion { factor: 1.0, offset: 0.0, unit: "1".into(), scaled: true };
-    }
-    if unit.len() > LONGEST_UNIT {
+fn analyse(sent: &str) -> Conversion {
+    let unknown = || Conversion { factor: 1.0, offset: 0.0, unit: sent.into(), scaled: false };
+    if sent.len() > LONGEST_UNIT {
         return unknown();
     }
+    let unit = match sent {
+        "" => "1",
+        sent => COLLOQUIAL.iter().find(|(colloquial, _)| *colloquial == sent).map_or(sent, |(_, unit)| unit),
+    };
     let Ok(expression) = parse_expression(unit) else {
         return unknown();
     };
@@ -100,15 +134,20 @@ fn analyse(unit: &str) -> Conversion {
         Ok(base) => base,
         // A logarithmic unit such as `[pH]` is understood and is its own canonical unit.
         Err(error) if matches!(error.kind, ErrorKind::SpecialUnitError { .. }) => {
-            return Conversion { scaled: true, ..unknown() };
+            return Conversion { unit: unit.into(), scaled: true, ..unknown() };
         }
         Err(_) => return unknown(),
     };
-    let amount = usize::from(counts_molecules(&expression));
     let (factor, offset) = (base.factor.to_f64(), base.offset.to_f64());
-    let found = REFERENCES.get(amount).and_then(|table| table.get(&base.unit));
-    let clinical = found.or_else(|| REFERENCES.first().and_then(|table| table.get(&base.unit)));
-    let (unit, scale, zero) = clinical.map_or((base.unit.as_str(), 1.0, 0.0), |&reference| reference);
+    let [clinical, amounts, cellular] = &*REFERENCES;
+    let mut reference = clinical.get(&base.unit);
+    if counts_molecules(&expression) {
+        reference = amounts.get(&base.unit).or(reference);
+    }
+    if reference.is_some_and(|(_, scale, _)| factor < scale * CELL_SCALE) {
+        reference = cellular.get(&base.unit).or(reference);
+    }
+    let (unit, scale, zero) = reference.map_or((base.unit.as_str(), 1.0, 0.0), |&reference| reference);
     Conversion { factor: factor / scale, offset: (offset - zero) / scale, unit: unit.into(), scaled: true }
 }
 
@@ -169,17 +208,32 @@ mod tests {
 
     #[test]
     fn what_is_not_ucum_stays_as_it_was_sent() {
-        for unit in ["millimetres of mercury", "mg/dL ", "mm Hg", "((((", "{", "\u{0}", &"m".repeat(100_000)] {
+        for unit in ["millimetres of mercury", "mg/dL ", "mm  Hg", "((((", "{", "\u{0}", &"m".repeat(100_000)] {
             let found = canonical(1.5, unit);
             assert_eq!((found.value, found.unit.as_ref(), found.scaled), (1.5, unit, false));
         }
-        same(7.4, "[pH]", 7.4, "[pH]");
         assert!(!canonical(f64::MAX, "10*300/L").scaled);
     }
 
     #[test]
+    fn cells_are_measured_on_their_own_scale() {
+        same(29.0, "pg", 29.0, "pg");
+        same(90.0, "fL", 90.0, "fL");
+        same(3_300.0, "g", 3.3, "kg");
+        same(5.0, "uL", 0.005, "mL");
+    }
+
+    #[test]
+    fn colloquial_units_are_understood() {
+        for (colloquial, unit) in COLLOQUIAL {
+            assert_eq!(canonical(7.0, colloquial), canonical(7.0, unit), "{colloquial}");
+        }
+        same(7.4, "pH", 7.4, "[pH]");
+    }
+
+    #[test]
     fn every_clinical_unit_is_its_own_canonical_form() {
-        for unit in CLINICAL.iter().chain(&AMOUNTS) {
+        for unit in CLINICAL.iter().chain(&AMOUNTS).chain(&CELLULAR) {
             same(2.5, unit, 2.5, unit);
         }
     }
