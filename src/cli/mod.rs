@@ -1,5 +1,6 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
+pub mod predict;
 pub mod serve;
 pub mod train;
 
@@ -16,6 +17,7 @@ struct Prodrome {
 
 #[derive(Subcommand)]
 enum Command {
+    Predict(predict::Predict),
     Serve(serve::Serve),
     Train(train::Train),
 }
@@ -24,6 +26,7 @@ enum Command {
 /// 0 done, 1 failed, 2 a setting or argument that cannot be used.
 pub fn run() -> ExitCode {
     match Prodrome::parse().command {
+        Command::Predict(arguments) => predict::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Train(arguments) => finish(arguments.run()),
     }

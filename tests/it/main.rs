@@ -1,5 +1,7 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
-//! `governance` rows that outlive the process; `web` the HTTP face, through the real app.
+//! `governance` rows that outlive the process; `predict` charts on disk to written answers; `web` the HTTP face,
+//! through the real app.
 
 mod governance;
+mod predict;
 mod web;

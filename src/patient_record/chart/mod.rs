@@ -6,6 +6,7 @@
 
 mod assemble;
 mod catalogue;
+pub mod file;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
