@@ -15,6 +15,7 @@ pub struct Cursor {
     /// Batches of this epoch already taken.
     pub batch: u64,
     pub validations: Vec<Validation>,
+    pub since: Losses,
     /// SHA-256 of settings, data and vocabulary: a checkpoint goes on only with the ones it began with.
     pub run: String,
 }
@@ -29,6 +30,36 @@ pub struct Validation {
     /// Mean loss of the time-to-event head over training since the validation before.
     pub train_hazard_loss: f64,
     pub train_next_day_loss: f64,
+}
+
+/// Sums of the losses since the last validation.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Losses {
+    pub hazard: f64,
+    pub next: f64,
+    pub steps: u64,
+    /// Day tokens read.
+    pub rows: u64,
+}
+
+impl Losses {
+    /// Adds the losses of a step.
+    pub fn add(&mut self, other: &Losses) {
+        self.hazard += other.hazard;
+        self.next += other.next;
+        self.steps += other.steps;
+        self.rows += other.rows;
+    }
+
+    /// A sum per step.
+    pub fn mean(&self, sum: f64) -> f64 {
+        sum / self.steps.max(1) as f64
+    }
+
+    /// For a progress line.
+    pub fn text(&self) -> String {
+        format!("hazard loss {:.4}, next-day loss {:.3}", self.mean(self.hazard), self.mean(self.next))
+    }
 }
 
 const METADATA: &str = "prodrome";

@@ -14,5 +14,8 @@ pub mod targets;
 pub mod validate;
 pub mod windows;
 
+#[cfg(test)]
+mod tests;
+
 pub use run::train;
 pub use settings::TrainSettings;

@@ -1,6 +1,6 @@
 //! The training loop: load, step, validate, keep, resume.
 
-use super::checkpoint::{self, Cursor, Validation};
+use super::checkpoint::{self, Cursor, Losses, Validation};
 use super::lives::{Life, Words, lives};
 use super::optimiser::{Optimiser, Weight};
 use super::settings::TrainSettings;
@@ -134,20 +134,20 @@ impl<'a> Trainer<'a> {
         let validate_every = (per_epoch * self.settings.schedule.validate_epochs).ceil() as u64;
         self.announce(total);
         let bar = steps_bar(total, self.optimiser.step);
-        let (mut taken, mut rows, mut since, mut kept) = (0_u64, 0_u64, Losses::default(), Instant::now());
+        let (mut taken, mut rows, mut kept) = (0_u64, 0_u64, Instant::now());
         let begun = Instant::now();
         while self.optimiser.step < total && !self.out_of_patience() {
             let batches = epoch(&self.train, self.settings, self.cursor.epoch);
             for batch in &batches[(self.cursor.batch as usize).min(batches.len())..] {
                 let losses = self.step(batch, self.optimiser.step as f64 / total as f64)?;
-                since.add(&losses);
+                self.cursor.since.add(&losses);
                 self.cursor.batch += 1;
                 (taken, rows) = (taken + 1, rows + losses.rows);
                 let speed = rows as f64 / begun.elapsed().as_secs_f64().max(1e-3);
-                bar.set_message(format!("{} | {speed:.0} day tokens/s", since.text()));
+                bar.set_message(format!("{} | {speed:.0} day tokens/s", self.cursor.since.text()));
                 bar.set_position(self.optimiser.step);
                 if self.optimiser.step.is_multiple_of(validate_every) || self.optimiser.step == total {
-                    self.validate(&mut since, per_epoch, &bar)?;
+                    self.validate(per_epoch, &bar)?;
                     kept = Instant::now();
                 }
                 if limit.is_some_and(|limit| taken >= limit) {
@@ -224,7 +224,7 @@ impl<'a> Trainer<'a> {
         HazardTargets { exposure, event, weight: self.task_weight.clone(), named: self.config.named }
     }
 
-    fn validate(&mut self, since: &mut Losses, per_epoch: f64, bar: &ProgressBar) -> anyhow::Result<()> {
+    fn validate(&mut self, per_epoch: f64, bar: &ProgressBar) -> anyhow::Result<()> {
         let average: Parameters = self
             .optimiser
             .weights
@@ -242,6 +242,7 @@ impl<'a> Trainer<'a> {
         let hazards = hazards(&network, &self.validation, &when, &|_| ())?;
         let scores = scores(self.phenotypes, &self.validation, &when, &hazards);
         let (auroc, outcomes) = mean_auroc(self.phenotypes, &scores);
+        let since = std::mem::take(&mut self.cursor.since);
         let validation = Validation {
             step: self.optimiser.step,
             epoch: self.optimiser.step as f64 / per_epoch,
@@ -262,7 +263,6 @@ impl<'a> Trainer<'a> {
         } else {
             bar.println(line)
         }
-        *since = Losses::default();
         self.cursor.validations.push(validation);
         if better {
             let best = self.run.join(BEST);
@@ -281,32 +281,6 @@ impl<'a> Trainer<'a> {
         let patience = self.settings.schedule.patience;
         let best = self.best().map_or(0, |best| best.step);
         patience > 0 && self.cursor.validations.iter().filter(|v| v.step > best).count() >= patience
-    }
-}
-
-/// Means of the losses since the last validation.
-#[derive(Default)]
-struct Losses {
-    hazard: f64,
-    next: f64,
-    steps: u64,
-    rows: u64,
-}
-
-impl Losses {
-    fn add(&mut self, other: &Losses) {
-        self.hazard += other.hazard;
-        self.next += other.next;
-        self.steps += other.steps;
-        self.rows += other.rows;
-    }
-
-    fn mean(&self, sum: f64) -> f64 {
-        sum / self.steps.max(1) as f64
-    }
-
-    fn text(&self) -> String {
-        format!("hazard loss {:.4}, next-day loss {:.3}", self.mean(self.hazard), self.mean(self.next))
     }
 }
 

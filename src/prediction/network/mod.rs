@@ -11,7 +11,7 @@ mod text;
 pub mod transformer;
 
 pub use config::{BIN_EDGES_DAYS, BINS, NetworkConfig};
-pub use history::{Day, Entry, History};
+pub use history::{Day, Entry, History, NumberEntry};
 pub use packed::{Asked, Packed, SCALARS};
 pub use parameters::{Parameters, check_parameters, initial_parameters};
 pub use text::text_buckets;

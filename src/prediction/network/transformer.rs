@@ -7,7 +7,8 @@
 use super::config::{BINS, NetworkConfig};
 use super::packed::{AGE_HATS, Asked, Packed, SCALARS};
 use super::parameters::{Parameters, check_parameters};
-use super::{Hazards, Reader, Reading};
+use super::{Entry, Hazards, Reader, Reading};
+use crate::prediction::vocabulary::KNOTS;
 use candle_core::{D, Device, Result, Tensor, Var, bail};
 use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, dropout, prefix_attention, rms_norm, sum_bags, swiglu};
 use std::sync::Arc;
@@ -119,8 +120,13 @@ impl Transformer {
         keys + numbers + sum_bags(self.weight("number.knots"), &packed.knots)?
     }
 
-    /// From the sums of days to states and hazards.
-    fn read(&self, packed: &Packed, sums: &Tensor, drop: Dropout) -> Result<Output> {
+    /// (rows, width): each row's events summed and normalised, so that a busy day does not shout.
+    fn days(&self, packed: &Packed, key_table: &Tensor) -> Result<Tensor> {
+        rms_norm(&self.day_sums(packed, key_table)?, self.weight("day.norm"))
+    }
+
+    /// From normalised days to states and hazards.
+    fn read(&self, packed: &Packed, days: &Tensor, drop: Dropout) -> Result<Output> {
         let rows = packed.rows();
         let mut seed = drop.seed.wrapping_mul(1000);
         let mut dropped = |x: Tensor, p: f32| {
@@ -128,8 +134,7 @@ impl Transformer {
             dropout(&x, p, seed)
         };
         let scalars = Tensor::from_vec(packed.scalars.clone(), (rows, SCALARS), &Device::Cpu)?;
-        let days = rms_norm(sums, self.weight("day.norm"))?;
-        let mut x = (&days + linear(&days, self.weight("day.mix"))?)?;
+        let mut x = (days + linear(days, self.weight("day.mix"))?)?;
         x = (x + linear(&scalars, self.weight("scalars"))?.broadcast_add(self.weight("scalars.bias"))?)?;
         for layer in 0..self.config.layers {
             let qkv = linear(&rms_norm(&x, self.block(layer, "attention.norm"))?, self.block(layer, "attention.qkv"))?;
@@ -161,7 +166,7 @@ impl Transformer {
     /// One training pass: states, hazards, and logits of the keys that follow the given rows.
     pub fn forward(&self, packed: &Packed, next_after: &[u32], drop: Dropout) -> Result<(Output, Tensor)> {
         let (table, known) = self.key_table(packed)?;
-        let output = self.read(packed, &self.day_sums(packed, &table)?, drop)?;
+        let output = self.read(packed, &self.days(packed, &table)?, drop)?;
         let rows = Tensor::from_vec(next_after.to_vec(), next_after.len(), &Device::Cpu)?;
         let logits = linear(&output.states.index_select(&rows, 0)?, &known)?.broadcast_add(self.weight("next.bias"))?;
         Ok((output, logits))
@@ -171,7 +176,7 @@ impl Transformer {
     pub fn read_hazards(&self, asked: &[Asked]) -> Result<Vec<Hazards>> {
         let packed = Packed::new(asked, &self.config, &mut || false);
         let (table, _) = self.key_table(&packed)?;
-        let output = self.read(&packed, &self.day_sums(&packed, &table)?, Dropout::default())?;
+        let output = self.read(&packed, &self.days(&packed, &table)?, Dropout::default())?;
         let hazards = output.log_hazards.clamp(LOG_HAZARD_MIN, LOG_HAZARD_MAX)?.exp()?;
         let hazards = hazards.reshape((packed.read_outs.len(), BINS, self.config.outcomes))?;
         hazards.narrow(D::Minus1, 0, self.config.named)?.contiguous()?.to_vec3()
@@ -192,50 +197,77 @@ impl Reader for Transformer {
         let asked = [Asked::at(reading.history, reading.day, self.config.context, reading.without)];
         let packed = Packed::new(&asked, &self.config, &mut || false);
         let (table, _) = self.key_table(&packed)?;
-        let sums = Var::from_tensor(&self.day_sums(&packed, &table)?)?;
-        let log_hazards = self.read(&packed, &sums, Dropout::default())?.log_hazards;
+        let sums = self.day_sums(&packed, &table)?;
+        let days = Var::from_tensor(&rms_norm(&sums, self.weight("day.norm"))?)?;
+        let log_hazards = self.read(&packed, &days, Dropout::default())?.log_hazards;
         let summed = log_hazards.reshape((BINS, self.config.outcomes))?.narrow(0, 0, bins)?.narrow(1, outcome, 1)?;
         let grads = summed.exp()?.sum_all()?.backward()?;
-        let Some(grad) = grads.get(&sums) else { bail!("the hazard does not depend on the days") };
-        let grad: Vec<Vec<f32>> = grad.to_vec2()?;
-        self.entry_effects(reading, &packed, &grad, &table)
+        let Some(grad) = grads.get(&days) else { bail!("the hazard does not depend on the days") };
+        self.entry_effects(reading, &packed, &grad.to_vec2()?, &sums.to_vec2()?, &table)
     }
 }
 
 impl Transformer {
-    /// The gradient of a row times the embedding of each of its entries.
+    /// The gradient of a day times what leaving an entry out changes in it. The day is normalised with and without
+    /// the entry: the gradient of the sum itself would be blind to a day's only event.
     fn entry_effects(
         &self,
         reading: Reading,
         packed: &Packed,
-        grad: &[Vec<f32>],
+        grads: &[Vec<f32>],
+        sums: &[Vec<f32>],
         table: &Tensor,
     ) -> Result<Vec<(usize, f32)>> {
-        let keys: Vec<Vec<f32>> = table.to_vec2()?;
-        let scale: Vec<Vec<f32>> = self.weight("number.scale").to_vec2()?;
-        let knots: Vec<Vec<f32>> = self.weight("number.knots").to_vec2()?;
-        let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
+        let embeddings = Embeddings {
+            keys: table.to_vec2()?,
+            scale: self.weight("number.scale").to_vec2()?,
+            knots: self.weight("number.knots").to_vec2()?,
+            known: self.config.keys,
+        };
+        let gain: Vec<f32> = self.weight("day.norm").to_vec1()?;
+        let along = |grad: &[f32], sum: &[f32]| {
+            let mean_square = sum.iter().map(|x| x * x).sum::<f32>() / sum.len() as f32;
+            let product: f32 = grad.iter().zip(&gain).zip(sum).map(|((g, gain), x)| g * gain * x).sum();
+            product / (mean_square + 1e-6).sqrt()
+        };
         let mut effects = Vec::new();
         for &(_, day, row) in &packed.day_rows {
             let day = reading.history.days[day];
+            let with = along(&grads[row], &sums[row]);
             for index in day.start as usize..day.end as usize {
                 let entry = reading.history.entries[index];
-                if reading.without == Some(entry.key) {
-                    continue;
+                if reading.without != Some(entry.key) {
+                    let rest = embeddings.without(&sums[row], &entry);
+                    effects.push((index, with - along(&grads[row], &rest)));
                 }
-                // Unknown keys stand behind the known ones and their fallbacks.
-                let key = entry.key as usize;
-                let key = if key < self.config.keys { key } else { key + self.config.keys };
-                let mut effect = dot(&grad[row], &keys[key]);
-                if let Some(number) = entry.number {
-                    let knot = number.number as usize * crate::prediction::vocabulary::KNOTS + number.knot as usize;
-                    effect += number.standardised * dot(&grad[row], &scale[number.number as usize]);
-                    effect += (1.0 - number.share) * dot(&grad[row], &knots[knot]);
-                    effect += number.share * dot(&grad[row], &knots[knot + 1]);
-                }
-                effects.push((index, effect));
             }
         }
         Ok(effects)
+    }
+}
+
+/// The tables that an entry's embedding is a sum of, row by row.
+struct Embeddings {
+    keys: Vec<Vec<f32>>,
+    scale: Vec<Vec<f32>>,
+    knots: Vec<Vec<f32>>,
+    /// Known keys: fallbacks follow them in `keys`, then the batch's unknown ones.
+    known: usize,
+}
+
+impl Embeddings {
+    /// A day's sum with one entry taken out.
+    fn without(&self, sum: &[f32], entry: &Entry) -> Vec<f32> {
+        let mut rest = sum.to_vec();
+        let mut take = |weight: f32, row: &[f32]| rest.iter_mut().zip(row).for_each(|(x, y)| *x -= weight * y);
+        let key = entry.key as usize;
+        take(1.0, &self.keys[if key < self.known { key } else { key + self.known }]);
+        if let Some(number) = entry.number {
+            let knot = number.number as usize * KNOTS + number.knot as usize;
+            take(number.standardised, &self.scale[number.number as usize]);
+            take(1.0 - number.share, &self.knots[knot]);
+            take(number.share, &self.knots[knot + 1]);
+        }
+        rest
     }
 }

@@ -73,6 +73,11 @@ pub struct Vocabulary {
 }
 
 impl Vocabulary {
+    /// A vocabulary of these words, ready for look-ups.
+    pub fn new(keys: Vec<KeyEntry>, numbers: Vec<Number>, auxiliary: Vec<String>) -> Self {
+        Self { format: 1, keys, numbers, auxiliary, ..Self::default() }.indexed()
+    }
+
     /// Builds the look-ups; call after reading from disk.
     pub fn indexed(mut self) -> Self {
         self.index = self.keys.iter().enumerate().map(|(i, entry)| (entry.key.clone(), i as u32)).collect();

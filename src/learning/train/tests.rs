@@ -1,0 +1,279 @@
+//! The trainer on a toy world: every weight learns, gradients are right, a stopped run ends like an unbroken one.
+
+use super::run::{BEST, CHECKPOINT, known_keys};
+use super::settings::{Schedule, Shape, TrainSettings};
+use super::train;
+use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split, hex};
+use crate::patient_record::timeline::{Kind, Sex};
+use crate::prediction::network::transformer::Dropout;
+use crate::prediction::network::{
+    Asked, BINS, Day, Entry, Hazards, History, NetworkConfig, NumberEntry, Packed, Parameters, Reader, Reading,
+    Transformer, initial_parameters,
+};
+use crate::prediction::phenotype::{DEFAULT, Phenotypes};
+use crate::prediction::vocabulary::{Fact, KNOTS, KeyEntry, Number, Vocabulary};
+use candle_core::{Device, Tensor, Var};
+use fused_ops::{HazardTargets, hazard_loss, set_cross_entropy};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use sha2::{Digest, Sha256};
+use std::path::Path;
+use std::sync::Arc;
+
+const CODES: [(&str, Kind, &str); 5] = [
+    ("S:44054006", Kind::Condition, "Diabetes mellitus type 2"),
+    ("IMP", Kind::Encounter, "inpatient"),
+    ("L:4548-4", Kind::Observation, "Hemoglobin A1c"),
+    ("R:860975", Kind::Medication, "metformin 500 MG"),
+    ("S:431855005", Kind::Condition, "Chronic kidney disease stage 1"),
+];
+
+fn vocabulary() -> Vocabulary {
+    let keys = CODES[..4].iter().map(|(code, kind, display)| KeyEntry {
+        key: format!("{}|{code}", kind.short()),
+        kind: *kind,
+        display: (*display).into(),
+        patients: 9,
+    });
+    let knots = (0..KNOTS).map(|i| 4.0 + i as f32 * 0.2).collect();
+    let number = Number { code: "L:4548-4".into(), unit: "%".into(), knots, mean: 6.0, sd: 1.0 };
+    let auxiliary = vec!["MED|R:860975".into()];
+    Vocabulary::new(keys.collect(), vec![number], auxiliary)
+}
+
+fn config(vocabulary: &Vocabulary) -> NetworkConfig {
+    NetworkConfig {
+        width: 16,
+        layers: 2,
+        heads: 2,
+        hidden: 12,
+        rank: 4,
+        context: 8,
+        text_buckets: 64,
+        text_width: 6,
+        keys: vocabulary.keys.len(),
+        numbers: 1,
+        named: 2,
+        outcomes: 3,
+    }
+}
+
+/// Ten active days with known and unknown keys and numbers.
+fn history(vocabulary: &Vocabulary, female: bool) -> History {
+    let keys = vocabulary.keys.len() as u32;
+    let mut entries = Vec::new();
+    let mut days = Vec::new();
+    for day in 0..10_i32 {
+        let start = entries.len() as u32;
+        entries.push(Entry { key: day as u32 % keys, number: None });
+        let number = NumberEntry { number: 0, standardised: day as f32 / 5.0 - 1.0, knot: day as u32 * 3, share: 0.3 };
+        entries.push(Entry { key: 2, number: Some(number) });
+        if day % 3 == 0 {
+            entries.push(Entry { key: keys, number: None });
+        }
+        days.push(Day { day: 15_000 + day * day * 11, start, end: entries.len() as u32 });
+    }
+    History { female, birth_day: 0, days, entries, unknown: vec![(Kind::Condition, vec![3, 17, 40])] }
+}
+
+#[test]
+fn every_weight_receives_a_gradient_that_matches_finite_differences() {
+    let vocabulary = vocabulary();
+    let config = config(&vocabulary);
+    let keys = known_keys(&vocabulary, config.text_buckets);
+    let mut rng = ChaCha8Rng::seed_from_u64(5);
+    let vars: Vec<(String, Var)> = initial_parameters(&config, &[-2.0; BINS * 3], 3)
+        .unwrap()
+        .into_iter()
+        .map(|(name, start)| {
+            // Away from the beginning, where many gradients are zero by symmetry.
+            let moved: Vec<f32> = start
+                .flatten_all()
+                .unwrap()
+                .to_vec1::<f32>()
+                .unwrap()
+                .iter()
+                .map(|x| x + rng.random_range(-0.2..0.2))
+                .collect();
+            (name, Var::from_tensor(&Tensor::from_vec(moved, start.shape(), &Device::Cpu).unwrap()).unwrap())
+        })
+        .collect();
+    let lives = [history(&vocabulary, true), history(&vocabulary, false)];
+    let asked = [
+        Asked { history: &lives[0], first: 3, end: 10, read_outs: vec![15_300, 15_600, 15_950], without: None },
+        Asked { history: &lives[1], first: 0, end: 4, read_outs: vec![15_110], without: None },
+    ];
+    let mut entry = 0;
+    let packed = Packed::new(&asked, &config, &mut || {
+        entry += 1;
+        entry % 4 == 0
+    });
+    let n = 4 * BINS * 3;
+    let targets = Arc::new(HazardTargets {
+        exposure: (0..n).map(|i| (i % 5) as f32 / 4.0).collect(),
+        event: (0..n).map(|i| f32::from(u8::from(i % 7 == 0))).collect(),
+        weight: vec![1.0, 2.0, 0.3],
+        named: 2,
+    });
+    let sets = Arc::new(vec![vec![0, 2], vec![1], vec![3]]);
+    let loss = || {
+        let parameters: Parameters = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
+        let network = Transformer::new(config.clone(), parameters, &keys).unwrap();
+        let drop = Dropout { blocks: 0.1, head: 0.2, seed: 4 };
+        let (output, logits) = network.forward(&packed, &[0, 2, 9], drop).unwrap();
+        (hazard_loss(&output.log_hazards, &targets).unwrap() + set_cross_entropy(&logits, &sets).unwrap()).unwrap()
+    };
+    let grads = loss().backward().unwrap();
+    for (name, var) in &vars {
+        let grad: Vec<f32> = grads
+            .get(var)
+            .unwrap_or_else(|| panic!("`{name}` has no gradient"))
+            .flatten_all()
+            .unwrap()
+            .to_vec1()
+            .unwrap();
+        assert!(grad.iter().any(|g| g.abs() > 1e-7), "`{name}` has a zero gradient");
+        let mut order: Vec<usize> = (0..grad.len()).collect();
+        order.sort_by(|&a, &b| grad[b].abs().total_cmp(&grad[a].abs()));
+        let start: Vec<f32> = var.flatten_all().unwrap().to_vec1().unwrap();
+        for &i in order.iter().take(6) {
+            let at = |delta: f32| {
+                let mut moved = start.clone();
+                moved[i] += delta;
+                var.set(&Tensor::from_vec(moved, var.shape(), &Device::Cpu).unwrap()).unwrap();
+                loss().to_scalar::<f32>().unwrap() as f64
+            };
+            let numeric = (at(4e-3) - at(-4e-3)) / 8e-3;
+            let error = (numeric - grad[i] as f64).abs();
+            assert!(error < 1e-3 + 0.04 * numeric.abs(), "`{name}` element {i}: {} against {numeric}", grad[i]);
+        }
+        var.set(&Tensor::from_vec(start, var.shape(), &Device::Cpu).unwrap()).unwrap();
+    }
+}
+
+#[test]
+fn a_batch_reads_like_its_members_alone_and_nothing_later_is_read() {
+    let vocabulary = vocabulary();
+    let config = config(&vocabulary);
+    let keys = known_keys(&vocabulary, config.text_buckets);
+    let parameters = initial_parameters(&config, &[], 3).unwrap();
+    let network = Transformer::new(config, parameters, &keys).unwrap().freeze().unwrap();
+    let lives = [history(&vocabulary, true), history(&vocabulary, false)];
+    let readings: Vec<Reading> = [(0, 15_300), (1, 15_950), (0, 14_000)]
+        .iter()
+        .map(|&(life, day)| Reading { history: &lives[life], day, without: None })
+        .collect();
+    let together = network.hazards(&readings).unwrap();
+    for (reading, together) in readings.iter().zip(&together) {
+        let alone = &network.hazards(&[*reading]).unwrap()[0];
+        for (a, b) in alone.iter().flatten().zip(together.iter().flatten()) {
+            assert!((a - b).abs() <= 1e-5 * a.abs(), "{a} against {b}");
+        }
+    }
+    let mut cut = lives[0].clone();
+    cut.days.truncate(cut.known_days(15_300));
+    let early = network.hazards(&[Reading { history: &cut, day: 15_300, without: None }]).unwrap();
+    assert_eq!(early[0], network.hazards(&readings[..1]).unwrap()[0]);
+}
+
+#[test]
+fn the_influence_of_a_small_part_of_a_day_is_what_leaving_it_out_changes() {
+    let vocabulary = vocabulary();
+    let config = config(&vocabulary);
+    let keys = known_keys(&vocabulary, config.text_buckets);
+    let parameters = initial_parameters(&config, &[], 8).unwrap();
+    let network = Transformer::new(config, parameters, &keys).unwrap().freeze().unwrap();
+    // One busy day, so that each of its sixty unknown facts is a small part of it.
+    let unknown: Vec<_> = (0..60_u32).map(|i| (Kind::ALL[i as usize % 19], vec![i, (i * 7) % 64])).collect();
+    let entries = (0..60).map(|i| Entry { key: vocabulary.keys.len() as u32 + i, number: None }).collect();
+    let days = vec![Day { day: 15_000, start: 0, end: 60 }];
+    let life = History { female: true, birth_day: 0, days, entries, unknown };
+    let reading = Reading { history: &life, day: 15_000, without: None };
+    let sum = |hazards: &Hazards| hazards.iter().map(|bin| bin[1] as f64).sum::<f64>();
+    let with = sum(&network.hazards(&[reading]).unwrap()[0]);
+    let (mut products, mut squares, mut exact_squares) = (0.0, 0.0, 0.0);
+    for (index, estimate) in network.influence(reading, 1, BINS).unwrap() {
+        let without = Some(life.entries[index].key);
+        let exact = with - sum(&network.hazards(&[Reading { without, ..reading }]).unwrap()[0]);
+        products += exact * estimate as f64;
+        squares += (estimate as f64).powi(2);
+        exact_squares += exact.powi(2);
+    }
+    let cosine = products / (squares * exact_squares).sqrt();
+    assert!(cosine > 0.95, "estimates and exact changes point {cosine} alike");
+}
+
+/// A dataset folder with lives drawn by chance, in the form that `ingest` writes.
+fn toy_dataset(folder: &Path) {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let facts = CODES
+        .iter()
+        .map(|(code, kind, display)| Fact {
+            kind: *kind,
+            code: (*code).into(),
+            value: None,
+            display: (*display).into(),
+        })
+        .collect();
+    let patients = (0..24_u8)
+        .map(|number| {
+            let events = (0..120)
+                .map(|i| {
+                    let fact = rng.random_range(0..CODES.len() as u32);
+                    let after_days = if i == 0 { 8_000 } else { rng.random_range(0..300) };
+                    EventRow { after_days, fact, number: (fact == 2).then(|| (0, rng.random_range(4.0..10.0))) }
+                })
+                .collect();
+            let split = if number % 4 == 0 { Split::Validation } else { Split::Train };
+            let sex = if number % 2 == 0 { Sex::Female } else { Sex::Male };
+            PatientRow { key: [number; 16], split, sex, follow_up_end: 26_000, death: None, events }
+        })
+        .collect();
+    let shard = Shard { format: SHARD_FORMAT, facts, units: vec!["%".into()], patients };
+    let bytes = shard.to_bytes().unwrap();
+    std::fs::create_dir_all(folder.join("shards")).unwrap();
+    std::fs::write(folder.join("shards/0000.zst"), &bytes).unwrap();
+    std::fs::write(folder.join("vocabulary.json"), serde_json::to_string(&vocabulary()).unwrap()).unwrap();
+    let sha256 = hex(&Sha256::digest(Sha256::digest(&bytes)));
+    let dataset = serde_json::json!({
+        "format": SHARD_FORMAT, "patients": {"train": 18, "validation": 6}, "events": 2880,
+        "shards": ["0000.zst"], "sha256": sha256,
+    });
+    std::fs::write(folder.join("dataset.json"), dataset.to_string()).unwrap();
+    Dataset::open(folder).unwrap();
+}
+
+#[test]
+fn a_stopped_and_resumed_run_ends_with_the_same_bits_as_an_unbroken_one() {
+    let folder = tempfile::tempdir().unwrap();
+    toy_dataset(folder.path());
+    let settings = TrainSettings {
+        network: Shape {
+            width: 16,
+            layers: 1,
+            heads: 2,
+            hidden: 12,
+            rank: 4,
+            context: 16,
+            text_buckets: 64,
+            text_width: 6,
+        },
+        schedule: Schedule { epochs: 3.0, batch: 8, validate_epochs: 1.0, ..Schedule::default() },
+        ..TrainSettings::default()
+    };
+    let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
+    let (unbroken, broken) = (folder.path().join("unbroken"), folder.path().join("broken"));
+    let best = train(folder.path(), &phenotypes, &settings, &unbroken, None).unwrap();
+    let _ = train(folder.path(), &phenotypes, &settings, &broken, Some(2));
+    let _ = train(folder.path(), &phenotypes, &settings, &broken, Some(5));
+    assert_eq!(train(folder.path(), &phenotypes, &settings, &broken, None).unwrap(), best);
+    for file in [CHECKPOINT, BEST] {
+        assert!(
+            std::fs::read(unbroken.join(file)).unwrap() == std::fs::read(broken.join(file)).unwrap(),
+            "{file} differs"
+        );
+    }
+    let other = TrainSettings { seed: 1, ..settings };
+    let refused = train(folder.path(), &phenotypes, &other, &unbroken, None).unwrap_err();
+    assert!(refused.to_string().contains("other settings"));
+}
