@@ -7,7 +7,9 @@
 
 pub mod answer;
 pub mod calibration;
+pub mod engine;
 pub mod model;
 pub mod network;
 pub mod phenotype;
+pub mod predictor;
 pub mod vocabulary;
