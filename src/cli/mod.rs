@@ -1,5 +1,6 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
+pub mod package;
 pub mod predict;
 pub mod serve;
 pub mod train;
@@ -19,6 +20,7 @@ struct Prodrome {
 enum Command {
     Predict(predict::Predict),
     Serve(serve::Serve),
+    Package(package::Package),
     Train(train::Train),
 }
 
@@ -28,6 +30,7 @@ pub fn run() -> ExitCode {
     match Prodrome::parse().command {
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Package(arguments) => finish(arguments.run()),
         Command::Train(arguments) => finish(arguments.run()),
     }
 }

@@ -1,7 +1,7 @@
 //! `prodrome train`: a dataset and a TOML to a run folder.
 
 use crate::learning::train::{TrainSettings, train};
-use crate::prediction::phenotype::{DEFAULT, Phenotypes};
+use crate::prediction::phenotype::DEFAULT;
 use anyhow::Context;
 use clap::Args;
 use std::path::PathBuf;
@@ -45,7 +45,7 @@ impl Train {
             .start_handler(|_| fused_ops::flush_denormals())
             .build_global()?;
         fused_ops::flush_denormals();
-        let best = train(&self.data, &Phenotypes::parse(&phenotypes)?, &settings, &self.run, None)?;
+        let best = train(&self.data, &phenotypes, &settings, &self.run, None)?;
         println!("best validation: mean AUROC {:.4} at epoch {:.1}, step {}", best.auroc, best.epoch, best.step);
         Ok(())
     }

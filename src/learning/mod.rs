@@ -1,6 +1,8 @@
 //! Making a model: ingest an export into shards, train on them, package, evaluate.
 
+pub mod card;
 pub mod evaluate;
 pub mod life;
+pub mod package;
 pub mod shard;
 pub mod train;

@@ -10,6 +10,7 @@ pub mod calibration;
 pub mod engine;
 pub mod model;
 pub mod network;
+pub mod package;
 pub mod phenotype;
 pub mod predictor;
 pub mod vocabulary;

@@ -97,6 +97,8 @@ pub enum Standing {
 pub struct Phenotypes {
     pub gap_days: u32,
     pub horizons_days: Vec<u32>,
+    /// Vocabulary keys that are never shown as evidence.
+    pub never_evidence: std::collections::BTreeSet<String>,
     pub outcomes: Vec<(String, Phenotype)>,
     patterns: Vec<Option<(regex::Regex, Option<regex::Regex>)>>,
 }
@@ -118,6 +120,8 @@ struct File {
     format: u32,
     gap_days: u32,
     horizons_days: Vec<u32>,
+    #[serde(default)]
+    never_evidence: std::collections::BTreeSet<String>,
     outcome: BTreeMap<String, Phenotype>,
 }
 
@@ -172,6 +176,7 @@ impl Phenotypes {
         Ok(Self {
             gap_days: file.gap_days,
             horizons_days: file.horizons_days,
+            never_evidence: file.never_evidence,
             outcomes: file.outcome.into_iter().collect(),
             patterns,
         })

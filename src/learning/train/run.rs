@@ -20,6 +20,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
@@ -36,11 +37,36 @@ pub const CHECKPOINT: &str = "checkpoint.safetensors";
 /// The averaged weights of the best validation.
 pub const BEST: &str = "best.safetensors";
 
+/// What a run was made of, for who packages it.
+pub const RUN: &str = "run.json";
+
+/// `run.json`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunFile {
+    pub network: NetworkConfig,
+    pub weights: usize,
+    pub within_years: u32,
+    pub data_sha256: String,
+    /// The outcome definitions, as text.
+    pub phenotypes: String,
+    pub settings: TrainSettings,
+}
+
+impl RunFile {
+    /// Reads a run folder's file.
+    pub fn read(run: &Path) -> anyhow::Result<Self> {
+        let path = run.join(RUN);
+        let text =
+            std::fs::read(&path).with_context(|| format!("`{}` is no run of `prodrome train`", run.display()))?;
+        serde_json::from_slice(&text).with_context(|| format!("`{}`", path.display()))
+    }
+}
+
 /// Trains until the schedule or patience ends, or `steps` steps of this call are done (for tests); goes on from the
 /// run folder's checkpoint if there is one. Returns the best validation.
 pub fn train(
     data: &Path,
-    phenotypes: &Phenotypes,
+    definitions: &str,
     settings: &TrainSettings,
     run: &Path,
     steps: Option<u64>,
@@ -49,7 +75,17 @@ pub fn train(
     std::fs::create_dir_all(run).with_context(|| format!("`{}` cannot be made", run.display()))?;
     let dataset = Dataset::open(data)?;
     let vocabulary = dataset.vocabulary()?;
-    let mut trainer = Trainer::new(&dataset, &vocabulary, phenotypes, settings, run)?;
+    let phenotypes = Phenotypes::parse(definitions)?;
+    let mut trainer = Trainer::new(&dataset, &vocabulary, &phenotypes, settings, run)?;
+    let file = RunFile {
+        network: trainer.config.clone(),
+        weights: trainer.optimiser.weights.iter().map(|weight| weight.value.len()).sum(),
+        within_years: settings.data.within_years,
+        data_sha256: dataset.sha256.clone(),
+        phenotypes: definitions.to_owned(),
+        settings: settings.clone(),
+    };
+    std::fs::write(run.join(RUN), serde_json::to_string_pretty(&file)?)?;
     trainer.run(steps)
 }
 

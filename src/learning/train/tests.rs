@@ -10,7 +10,7 @@ use crate::prediction::network::{
     Asked, BINS, Day, Entry, Hazards, History, NetworkConfig, NumberEntry, Packed, Parameters, Reader, Reading,
     Transformer, initial_parameters,
 };
-use crate::prediction::phenotype::{DEFAULT, Phenotypes};
+use crate::prediction::phenotype::DEFAULT;
 use crate::prediction::vocabulary::{Fact, KNOTS, KeyEntry, Number, Vocabulary};
 use candle_core::{Device, Tensor, Var};
 use fused_ops::{HazardTargets, hazard_loss, set_cross_entropy};
@@ -261,12 +261,11 @@ fn a_stopped_and_resumed_run_ends_with_the_same_bits_as_an_unbroken_one() {
         schedule: Schedule { epochs: 3.0, batch: 8, validate_epochs: 1.0, ..Schedule::default() },
         ..TrainSettings::default()
     };
-    let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
     let (unbroken, broken) = (folder.path().join("unbroken"), folder.path().join("broken"));
-    let best = train(folder.path(), &phenotypes, &settings, &unbroken, None).unwrap();
-    let _ = train(folder.path(), &phenotypes, &settings, &broken, Some(2));
-    let _ = train(folder.path(), &phenotypes, &settings, &broken, Some(5));
-    assert_eq!(train(folder.path(), &phenotypes, &settings, &broken, None).unwrap(), best);
+    let best = train(folder.path(), DEFAULT, &settings, &unbroken, None).unwrap();
+    let _ = train(folder.path(), DEFAULT, &settings, &broken, Some(2));
+    let _ = train(folder.path(), DEFAULT, &settings, &broken, Some(5));
+    assert_eq!(train(folder.path(), DEFAULT, &settings, &broken, None).unwrap(), best);
     for file in [CHECKPOINT, BEST] {
         assert!(
             std::fs::read(unbroken.join(file)).unwrap() == std::fs::read(broken.join(file)).unwrap(),
@@ -274,6 +273,6 @@ fn a_stopped_and_resumed_run_ends_with_the_same_bits_as_an_unbroken_one() {
         );
     }
     let other = TrainSettings { seed: 1, ..settings };
-    let refused = train(folder.path(), &phenotypes, &other, &unbroken, None).unwrap_err();
+    let refused = train(folder.path(), DEFAULT, &other, &unbroken, None).unwrap_err();
     assert!(refused.to_string().contains("other settings"));
 }

@@ -1,0 +1,209 @@
+//! From finished runs to a model package: calibration, baselines, thresholds, skill, limits, model card.
+//!
+//! Calibration and thresholds are fitted on the calibration split only, baselines on the training split, and what
+//! may be shown is decided on the validation split. The test split is never opened here.
+
+use super::evaluate::cohort::{Window, label};
+use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
+use super::shard::{Dataset, Split};
+use super::train::lives::{Life, Words, lives};
+use super::train::run::{BEST, RunFile, known_keys};
+use super::train::validate::{LEAST_EVENTS, Moment, hazards, moments};
+use crate::prediction::answer::Abstention;
+use crate::prediction::calibration::{AgeSexTable, Line};
+use crate::prediction::network::{Hazards, NetworkConfig, Transformer, risk};
+use crate::prediction::package::{
+    CALIBRATION, CARD, Fitted, Limits, Manifest, PACKAGE_FORMAT, PHENOTYPES, Skill, VOCABULARY, half_precision, write,
+};
+use crate::prediction::phenotype::{Group, Phenotypes};
+use anyhow::{Context, bail};
+use rand::SeedableRng;
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Share of index days on which an outcome may alert.
+const ALERT_RATE: f64 = 0.05;
+const DAYS_PER_LIFE: usize = 24;
+const DRAWS: usize = 500;
+const SEED: u64 = 20_260_102;
+
+/// Makes a package of one run or of several whose risks are averaged.
+pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: &dyn Fn(&str)) -> anyhow::Result<()> {
+    let dataset = Dataset::open(data)?;
+    let vocabulary = dataset.vocabulary()?;
+    let files = runs.iter().map(|run| RunFile::read(run)).collect::<anyhow::Result<Vec<_>>>()?;
+    let first = files.first().context("give at least one `--run`")?;
+    if files.iter().any(|file| file.network != first.network || file.data_sha256 != dataset.sha256) {
+        bail!("the runs differ in shape or were trained on other data than `{}`", data.display());
+    }
+    let phenotypes = Phenotypes::parse(&first.phenotypes)?;
+    let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: first.network.text_buckets };
+    let keys = known_keys(&vocabulary, first.network.text_buckets);
+    let mut parts = BTreeMap::new();
+    let mut networks = Vec::new();
+    for (number, run) in runs.iter().enumerate() {
+        let weights = candle_core::safetensors::load(run.join(BEST), &candle_core::Device::Cpu)
+            .with_context(|| format!("`{}` has no best weights yet", run.display()))?;
+        let bytes = half_precision(&weights.into_iter().collect())?;
+        // What is calibrated is what will be served: the weights as they are kept.
+        let kept = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)?;
+        let kept = kept.into_iter().map(|(k, v)| Ok((k, v.to_dtype(candle_core::DType::F32)?)));
+        let kept = kept.collect::<candle_core::Result<_>>()?;
+        networks.push(Transformer::new(first.network.clone(), kept, &keys)?.freeze()?);
+        parts.insert(format!("network-{number}.safetensors"), bytes);
+    }
+    let judge = |split: Split, what: &str| -> anyhow::Result<Judged> {
+        let lives = lives(&dataset, split, &words, &|_| ())?;
+        let moments = moments(&lives, DAYS_PER_LIFE, first.within_years, SEED);
+        let mut all = Vec::new();
+        for (number, network) in networks.iter().enumerate() {
+            let total = moments.len();
+            let say = |n: usize| progress(&format!("{what}: network {number}, {n} of {total} index days"));
+            all.push(hazards(network, &lives, &moments, &say)?);
+        }
+        Ok(Judged { lives, moments, hazards: all })
+    };
+    let calibration = judge(Split::Calibration, "calibration")?;
+    let validation = judge(Split::Validation, "validation")?;
+    progress("baselines");
+    let training = lives(&dataset, Split::Train, &words, &|_| ())?;
+    let when = moments(&training, DAYS_PER_LIFE, first.within_years, SEED);
+    let training = Judged { lives: training, moments: when, hazards: vec![] };
+    let mut fitted = Vec::new();
+    for outcome in 0..phenotypes.outcomes.len() {
+        for &horizon_days in &phenotypes.horizons_days {
+            progress(&format!("fitting `{}` at {horizon_days} days", phenotypes.outcomes[outcome].0));
+            fitted.push(fit(&phenotypes, outcome, horizon_days, &training, &calibration, &validation)?);
+        }
+    }
+    let limits = limits(&calibration, vocabulary.keys.len(), first.network.context);
+    let card = super::card::card(name, first, runs.len(), &dataset, &phenotypes, &fitted, &limits);
+    parts.insert(VOCABULARY.to_owned(), serde_json::to_vec(&vocabulary)?);
+    parts.insert(PHENOTYPES.to_owned(), first.phenotypes.clone().into_bytes());
+    parts.insert(CALIBRATION.to_owned(), serde_json::to_vec_pretty(&fitted)?);
+    parts.insert(CARD.to_owned(), card.into_bytes());
+    let manifest = Manifest {
+        format: PACKAGE_FORMAT,
+        name: name.to_owned(),
+        network: first.network.clone(),
+        networks: (0..runs.len()).map(|number| format!("network-{number}.safetensors")).collect(),
+        data_sha256: dataset.sha256.clone(),
+        limits,
+        files: BTreeMap::new(),
+    };
+    write(out, manifest, parts).with_context(|| format!("`{}` cannot be written", out.display()))
+}
+
+/// A split, its index days and what the networks said of them.
+struct Judged {
+    lives: Vec<Life>,
+    moments: Vec<Moment>,
+    /// `[network][moment]`
+    hazards: Vec<Vec<Hazards>>,
+}
+
+/// Rows of one outcome within one horizon: life, age, whether it happened, raw risk.
+struct Row {
+    life: usize,
+    age: f64,
+    event: bool,
+    raw: f64,
+}
+
+impl Judged {
+    fn rows(&self, phenotypes: &Phenotypes, outcome: usize, horizon_days: u32) -> anyhow::Result<Vec<Row>> {
+        let bins = NetworkConfig::bins_within(horizon_days).context("a horizon is no edge of the bins")?;
+        let window = Window { gap_days: 0, horizon_days: horizon_days as i32 };
+        let row = |(at, moment): (usize, &Moment)| {
+            let life = &self.lives[moment.life];
+            if moment.day + horizon_days as i32 > life.follow_up_end {
+                return None;
+            }
+            let event = label(phenotypes, outcome, &life.outcomes[outcome], life.sex, moment.day, window)?;
+            let raw = self.hazards.iter().map(|network| risk(&network[at], outcome, bins)).sum::<f64>();
+            let age = life.history.age_years(moment.day) as f64;
+            Some(Row { life: moment.life, age, event, raw: raw / self.hazards.len().max(1) as f64 })
+        };
+        Ok(self.moments.iter().enumerate().filter_map(row).collect())
+    }
+
+    fn table(&self, rows: &[Row]) -> AgeSexTable {
+        AgeSexTable::fit(rows.iter().map(|row| (row.age, self.lives[row.life].sex, row.event)))
+    }
+}
+
+fn fit(
+    phenotypes: &Phenotypes,
+    outcome: usize,
+    horizon_days: u32,
+    training: &Judged,
+    calibration: &Judged,
+    validation: &Judged,
+) -> anyhow::Result<Fitted> {
+    let (name, phenotype) = &phenotypes.outcomes[outcome];
+    let baseline = training.table(&training.rows(phenotypes, outcome, horizon_days)?);
+    let rows = calibration.rows(phenotypes, outcome, horizon_days)?;
+    let raw: Vec<f64> = rows.iter().map(|row| row.raw).collect();
+    let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
+    let line = Line::calibrate(&raw, &events);
+    let mut risks: Vec<f64> = raw.iter().map(|&raw| line.apply(raw)).collect();
+    risks.sort_by(f64::total_cmp);
+    let at = ((risks.len() as f64 * (1.0 - ALERT_RATE)) as usize).min(risks.len().saturating_sub(1));
+    let alert_threshold = risks.get(at).copied().unwrap_or(1.0);
+    let skill = skill(validation, &validation.rows(phenotypes, outcome, horizon_days)?, &baseline);
+    let silent = match (phenotype.group, &skill) {
+        (Group::Death | Group::Medication | Group::Pregnancy | Group::Control, _) => Some(Abstention::NotActionable),
+        (_, Some(skill)) if skill.difference.0 > 0.0 => None,
+        _ => Some(Abstention::NoSkill),
+    };
+    Ok(Fitted { phenotype: name.clone(), horizon_days, line, baseline, alert_threshold, silent, skill })
+}
+
+/// How much better than age and sex, with draws of whole patients.
+fn skill(validation: &Judged, rows: &[Row], baseline: &AgeSexTable) -> Option<Skill> {
+    let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
+    let happened = events.iter().filter(|&&event| event).count();
+    if happened < LEAST_EVENTS {
+        return None;
+    }
+    let ours: Vec<f64> = rows.iter().map(|row| row.raw).collect();
+    let theirs: Vec<f64> = rows.iter().map(|row| baseline.rate(row.age, validation.lives[row.life].sex)).collect();
+    let (a, b) = (Ranking::new(&events, &ours), Ranking::new(&events, &theirs));
+    let draws = patient_draws(validation.lives.len(), DRAWS, &mut ChaCha8Rng::seed_from_u64(SEED));
+    let differences = draws.iter().map(|draw| {
+        let weight = |row: usize| draw[rows[row].life] as f64;
+        Some(a.auroc(weight)? - b.auroc(weight)?)
+    });
+    Some(Skill {
+        events: happened,
+        rows: rows.len(),
+        auroc: auroc(&events, &ours)?,
+        baseline_auroc: auroc(&events, &theirs)?,
+        difference: interval(differences)?,
+    })
+}
+
+/// Bounds outside of which nothing is shown: ages that were trained on, a year of record, and a share of unknown
+/// codes that not one in a hundred calibration charts has.
+fn limits(calibration: &Judged, keys: usize, context: usize) -> Limits {
+    let share = |moment: &Moment| {
+        let history = &calibration.lives[moment.life].history;
+        let known = history.known_days(moment.day);
+        let days = &history.days[known.saturating_sub(context - 1)..known];
+        let entries: Vec<_> =
+            days.iter().flat_map(|day| &history.entries[day.start as usize..day.end as usize]).collect();
+        let unknown = entries.iter().filter(|entry| entry.key as usize >= keys).count();
+        unknown as f64 / entries.len().max(1) as f64
+    };
+    let mut shares: Vec<f64> = calibration.moments.iter().map(share).collect();
+    shares.sort_by(f64::total_cmp);
+    let at = (shares.len() * 99 / 100).min(shares.len().saturating_sub(1));
+    Limits {
+        least_age_years: 30.0,
+        most_age_years: 105.0,
+        least_active_days: 5,
+        least_history_days: 365,
+        most_unknown_share: shares.get(at).copied().unwrap_or(0.0).max(0.10),
+    }
+}
