@@ -257,6 +257,15 @@ impl Agreement {
         }
     }
 
+    /// Adds the counts of other rows.
+    pub fn add(&mut self, other: &Self) {
+        self.compared += other.compared;
+        self.different += other.different;
+        self.only_theirs += other.only_theirs;
+        self.only_ours += other.only_ours;
+        self.unclear += other.unclear;
+    }
+
     /// Differences that need an explanation.
     pub fn findings(&self) -> usize {
         self.different + self.only_theirs + self.only_ours

@@ -1,0 +1,215 @@
+//! The evaluation's pictures as plain SVG: AUROCs in a forest, reliability curves, the spread of risks.
+//!
+//! Colours differ in lightness too, so that they survive print; shapes carry what colours say.
+
+use super::figures::{Calibration, Task};
+use super::report::title;
+use super::run::Evaluation;
+use std::fmt::Write;
+
+const MODEL: &str = "#1f5fa8";
+const AGE_SEX: &str = "#9a9a9a";
+const REGRESSION: &str = "#c9812b";
+const INK: &str = "#222";
+const GRID: &str = "#e3e3e3";
+
+/// A picture being drawn.
+struct Picture {
+    body: String,
+    width: f64,
+    height: f64,
+}
+
+impl Picture {
+    fn new(width: f64, height: f64) -> Self {
+        Self { body: String::new(), width, height }
+    }
+
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, thick: f64) {
+        let _ = writeln!(
+            self.body,
+            r#"<line x1="{:.1}" y1="{:.1}" x2="{:.1}" y2="{:.1}" stroke="{colour}" stroke-width="{thick}"/>"#,
+            from.0, from.1, to.0, to.1
+        );
+    }
+
+    fn dot(&mut self, at: (f64, f64), radius: f64, colour: &str) {
+        let _ = writeln!(self.body, r#"<circle cx="{:.1}" cy="{:.1}" r="{radius}" fill="{colour}"/>"#, at.0, at.1);
+    }
+
+    fn diamond(&mut self, at: (f64, f64), colour: &str) {
+        let (x, y, r) = (at.0, at.1, 4.5);
+        let _ = writeln!(
+            self.body,
+            r#"<path d="M{:.1} {:.1} L{:.1} {:.1} L{:.1} {:.1} L{:.1} {:.1} Z" fill="none" stroke="{colour}" stroke-width="1.6"/>"#,
+            x - r,
+            y,
+            x,
+            y - r,
+            x + r,
+            y,
+            x,
+            y + r
+        );
+    }
+
+    fn bar(&mut self, at: (f64, f64), size: (f64, f64), colour: &str) {
+        let _ = writeln!(
+            self.body,
+            r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" fill="{colour}"/>"#,
+            at.0, at.1, size.0, size.1
+        );
+    }
+
+    /// `anchor`: `start`, `middle` or `end`.
+    fn text(&mut self, at: (f64, f64), size: f64, anchor: &str, words: &str) {
+        let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        let _ = writeln!(
+            self.body,
+            r#"<text x="{:.1}" y="{:.1}" font-size="{size}" text-anchor="{anchor}">{words}</text>"#,
+            at.0, at.1
+        );
+    }
+
+    fn finish(self) -> String {
+        let Self { body, width, height } = self;
+        format!(
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
+             height=\"{height}\" font-family=\"sans-serif\" fill=\"{INK}\">\n\
+             <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n{body}</svg>\n"
+        )
+    }
+}
+
+const SYNTHETIC: &str = "Synthetic patients: machinery, not medicine.";
+
+/// AUROC with interval of each accepted outcome (all outcomes where none is accepted), beside both baselines.
+pub fn forest(evaluation: &Evaluation) -> String {
+    let mut tasks: Vec<&Task> = shown(evaluation).filter(|task| task.discrimination.is_some()).collect();
+    let auroc = |task: &&Task| task.discrimination.map_or(0.0, |d| d.model.value);
+    tasks.sort_by(|a, b| auroc(b).total_cmp(&auroc(a)));
+    let (left, right, top, step) = (330.0, 30.0, 66.0, 22.0);
+    let mut picture = Picture::new(860.0, top + step * tasks.len() as f64 + 50.0);
+    let (low, high) = (0.4, 1.0);
+    let bottom = top + step * tasks.len() as f64;
+    let x = |auroc: f64| left + (auroc.clamp(low, high) - low) / (high - low) * (picture_width() - left - right);
+    picture.text((20.0, 24.0), 15.0, "start", "AUROC with 95 % intervals");
+    picture.dot((340.0, 44.0), 4.0, MODEL);
+    picture.text((350.0, 48.0), 12.0, "start", "model");
+    picture.diamond((420.0, 44.0), AGE_SEX);
+    picture.text((430.0, 48.0), 12.0, "start", "age and sex");
+    picture.diamond((530.0, 44.0), REGRESSION);
+    picture.text((540.0, 48.0), 12.0, "start", "regression on counts");
+    for tick in 4..=10 {
+        let at = x(f64::from(tick) / 10.0);
+        picture.line((at, top - 8.0), (at, bottom), if tick == 5 { AGE_SEX } else { GRID }, 1.0);
+        picture.text((at, bottom + 16.0), 11.0, "middle", &format!("{:.1}", f64::from(tick) / 10.0));
+    }
+    for (place, task) in tasks.iter().enumerate() {
+        let Some(d) = &task.discrimination else { continue };
+        let y = top + step * place as f64 + 4.0;
+        picture.text((left - 12.0, y + 4.0), 12.0, "end", &title(task));
+        picture.line((x(d.model.low), y), (x(d.model.high), y), MODEL, 2.0);
+        picture.diamond((x(d.age_sex.value), y), AGE_SEX);
+        if let Some(regression) = &d.regression {
+            picture.diamond((x(regression.value), y), REGRESSION);
+        }
+        picture.dot((x(d.model.value), y), 4.0, MODEL);
+    }
+    picture.text((20.0, bottom + 38.0), 11.0, "start", SYNTHETIC);
+    picture.finish()
+}
+
+fn picture_width() -> f64 {
+    860.0
+}
+
+/// The accepted outcomes; all where none is.
+fn shown(evaluation: &Evaluation) -> impl Iterator<Item = &Task> {
+    let some = evaluation.tasks.iter().any(|task| task.accepted);
+    evaluation.tasks.iter().filter(move |task| task.accepted || !some)
+}
+
+const PANEL: f64 = 170.0;
+const COLUMNS: usize = 5;
+
+/// Small pictures in rows of five, one per outcome with calibration figures.
+fn panels(
+    evaluation: &Evaluation,
+    heading: &str,
+    draw: impl Fn(&mut Picture, (f64, f64), f64, &Calibration),
+) -> String {
+    let tasks: Vec<(&Task, &Calibration)> =
+        shown(evaluation).filter_map(|task| Some((task, task.calibration.as_ref()?))).collect();
+    let rows = tasks.len().div_ceil(COLUMNS) as f64;
+    let mut picture = Picture::new(PANEL * COLUMNS as f64 + 20.0, 46.0 + rows * (PANEL + 20.0) + 20.0);
+    picture.text((20.0, 24.0), 15.0, "start", heading);
+    for (place, (task, calibration)) in tasks.iter().enumerate() {
+        let left = 30.0 + PANEL * (place % COLUMNS) as f64;
+        let top = 62.0 + (PANEL + 20.0) * (place / COLUMNS) as f64;
+        let side = PANEL - 44.0;
+        let name = title(task);
+        let name: String = if name.chars().count() > 27 {
+            // The horizon stays: two pictures of one outcome differ by nothing else.
+            let horizon = super::report::horizon(task.horizon_days);
+            let room = 25_usize.saturating_sub(horizon.len());
+            format!("{}…, {horizon}", task.title.chars().take(room).collect::<String>())
+        } else {
+            name
+        };
+        picture.text((left, top - 6.0), 10.0, "start", &name);
+        draw(&mut picture, (left, top), side, calibration);
+    }
+    let foot = picture.height - 10.0;
+    picture.text((20.0, foot), 11.0, "start", SYNTHETIC);
+    picture.finish()
+}
+
+/// Risk against observed share, ten bins of equal mass, for each accepted outcome.
+pub fn reliability(evaluation: &Evaluation) -> String {
+    panels(evaluation, "Observed share (up) against risk (right), from the index day", |picture, at, side, figures| {
+        let most = figures.curve.iter().flat_map(|bin| [bin.risk, bin.observed]).fold(0.0, f64::max);
+        let scale = round_up(most);
+        let place = |risk: f64, observed: f64| (at.0 + risk / scale * side, at.1 + side - observed / scale * side);
+        frame(picture, at, side, scale);
+        picture.line(place(0.0, 0.0), place(scale, scale), AGE_SEX, 1.0);
+        for pair in figures.curve.windows(2) {
+            picture.line(place(pair[0].risk, pair[0].observed), place(pair[1].risk, pair[1].observed), MODEL, 1.4);
+        }
+        for bin in &figures.curve {
+            picture.dot(place(bin.risk, bin.observed), 2.6, MODEL);
+        }
+    })
+}
+
+/// Mean risk of each tenth of the rows, as bars, with the alert threshold across.
+pub fn risks(evaluation: &Evaluation) -> String {
+    panels(evaluation, "Mean risk of each tenth of the rows; line: alert threshold", |picture, at, side, figures| {
+        let most = figures.curve.iter().map(|bin| bin.risk).fold(0.0, f64::max);
+        let scale = round_up(most);
+        frame(picture, at, side, scale);
+        let wide = side / figures.curve.len().max(1) as f64;
+        for (place, bin) in figures.curve.iter().enumerate() {
+            let tall = bin.risk / scale * side;
+            picture.bar((at.0 + wide * place as f64 + 1.0, at.1 + side - tall), (wide - 2.0, tall), MODEL);
+        }
+        let threshold = figures.alerts.threshold;
+        if threshold < scale {
+            let y = at.1 + side - threshold / scale * side;
+            picture.line((at.0, y), (at.0 + side, y), REGRESSION, 1.4);
+        }
+    })
+}
+
+/// Axes with their end written.
+fn frame(picture: &mut Picture, at: (f64, f64), side: f64, scale: f64) {
+    picture.line(at, (at.0, at.1 + side), INK, 0.8);
+    picture.line((at.0, at.1 + side), (at.0 + side, at.1 + side), INK, 0.8);
+    picture.text((at.0 - 3.0, at.1 + 8.0), 9.0, "end", &format!("{scale}"));
+    picture.text((at.0 + side, at.1 + side + 11.0), 9.0, "end", &format!("{scale}"));
+}
+
+/// The next of 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.
+fn round_up(most: f64) -> f64 {
+    [0.01, 0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|&end| most <= end).unwrap_or(1.0)
+}
