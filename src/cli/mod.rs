@@ -1,5 +1,6 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
+pub mod evaluate;
 pub mod package;
 pub mod predict;
 pub mod serve;
@@ -18,6 +19,7 @@ struct Prodrome {
 
 #[derive(Subcommand)]
 enum Command {
+    Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Serve(serve::Serve),
     Package(package::Package),
@@ -28,6 +30,7 @@ enum Command {
 /// 0 done, 1 failed, 2 a setting or argument that cannot be used.
 pub fn run() -> ExitCode {
     match Prodrome::parse().command {
+        Command::Evaluate(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Package(arguments) => finish(arguments.run()),

@@ -17,3 +17,6 @@ pub mod regression;
 pub mod report;
 pub mod run;
 pub mod summary;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,329 @@
+//! A whole evaluation on a small made-up population whose truth is known.
+
+use super::labels::LabelFile;
+use super::panel::{Panel, Source, gather};
+use super::run::{Evaluation, NOTICE, Plan, Subject, evaluate};
+use super::{plot, report};
+use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split};
+use crate::patient_record::timeline::{Kind, Second, Sex, Timeline};
+use crate::prediction::answer::{Answer, Oracle, Question, Risk};
+use crate::prediction::model::Outcome;
+use crate::prediction::phenotype::Phenotypes;
+use crate::prediction::vocabulary::{EncodedChart, Fact, KeyEntry, Vocabulary, encode_timeline};
+use indicatif::ProgressBar;
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+/// An illness that follows an exposure, and a wound that follows nothing.
+const OUTCOMES: &str = r#"
+format = 1
+gap_days = 30
+horizons_days = [365, 1825]
+[outcome.severe-anxiety]
+title = "severe anxiety"
+group = "disease"
+rule = "condition"
+codes = ["S:7"]
+[outcome.laceration]
+title = "laceration"
+group = "control"
+rule = "condition"
+codes = ["S:8"]
+"#;
+
+const EXPOSURE: &str = "COND|S:1";
+
+/// Facts: visit, exposure, illness, wound.
+fn facts() -> Vec<Fact> {
+    let fact = |kind, code: &str| Fact { kind, code: code.into(), value: None, display: String::new() };
+    vec![
+        fact(Kind::Encounter, "AMB"),
+        fact(Kind::Condition, "S:1"),
+        fact(Kind::Condition, "S:7"),
+        fact(Kind::Condition, "S:8"),
+    ]
+}
+
+/// One life from 20 to 60: visits, perhaps an exposure at 29, illnesses more often after it, wounds at random.
+fn life(number: u16, split: Split, rng: &mut ChaCha8Rng) -> PatientRow {
+    let exposed = rng.random::<bool>();
+    let mut days: Vec<(i32, u32)> = (0..80).map(|visit| (20 * 365 + visit * 180, 0)).collect();
+    if exposed {
+        days.push((29 * 365, 1));
+    }
+    let often = if exposed { 0.02 } else { 0.004 };
+    for month in 0..480 {
+        let day = 20 * 365 + month * 30;
+        if rng.random::<f64>() < often {
+            days.push((day, 2));
+        }
+        if rng.random::<f64>() < 0.008 {
+            days.push((day, 3));
+        }
+    }
+    days.sort_unstable();
+    let mut before = 0;
+    let events = days
+        .into_iter()
+        .map(|(day, fact)| {
+            let event = EventRow { after_days: day - before, fact, number: None };
+            before = day;
+            event
+        })
+        .collect();
+    let mut key = [0; 16];
+    key[..2].copy_from_slice(&number.to_le_bytes());
+    let sex = if number.is_multiple_of(2) { Sex::Female } else { Sex::Male };
+    PatientRow { key, split, sex, follow_up_end: 21_900 / 28 * 28, death: None, events }
+}
+
+/// A dataset of 240 lives, half for training, with its identity list.
+fn population(folder: &Path) -> Dataset {
+    let mut rng = ChaCha8Rng::seed_from_u64(11);
+    let patients: Vec<PatientRow> = (0..240)
+        .map(|number| life(number, if number % 4 < 2 { Split::Train } else { Split::Test }, &mut rng))
+        .collect();
+    let mut identity = String::from("patient,key,birth_date,split\n");
+    for (number, patient) in patients.iter().enumerate() {
+        let key = crate::learning::shard::hex(&patient.key);
+        writeln!(identity, "p{number},{key},1960-01-{:02},{}", number % 28 + 1, patient.split.as_str()).unwrap();
+    }
+    std::fs::write(folder.join("identity.csv"), identity).unwrap();
+    std::fs::create_dir_all(folder.join("shards")).unwrap();
+    let shards = patients.chunks(120).enumerate().map(|(number, patients)| {
+        let shard = Shard { format: SHARD_FORMAT, facts: facts(), units: Vec::new(), patients: patients.to_vec() };
+        let name = format!("{number:04}.zst");
+        std::fs::write(folder.join("shards").join(&name), shard.to_bytes().unwrap()).unwrap();
+        name
+    });
+    let dataset = Dataset {
+        format: SHARD_FORMAT,
+        patients: [(Split::Train, 120), (Split::Test, 120)].into(),
+        events: patients.iter().map(|patient| patient.events.len() as u64).sum(),
+        shards: shards.collect(),
+        sha256: "0123456789abcdef".into(),
+        folder: folder.to_owned(),
+    };
+    std::fs::write(folder.join("dataset.json"), serde_json::to_string(&dataset).unwrap()).unwrap();
+    Dataset::open(folder).unwrap()
+}
+
+fn vocabulary() -> Vocabulary {
+    let mut vocabulary = Vocabulary::default();
+    vocabulary.keys = facts()
+        .iter()
+        .map(|fact| KeyEntry { key: fact.key(), kind: fact.kind, display: String::new(), patients: 100 })
+        .collect();
+    vocabulary.indexed()
+}
+
+/// Reads one thing from a chart: whether a key is in it (or, without a key, the age), as a risk for every outcome.
+struct OneThing {
+    vocabulary: Vocabulary,
+    phenotypes: Phenotypes,
+    outcomes: Vec<Outcome>,
+    key: Option<u32>,
+}
+
+impl OneThing {
+    fn new(key: Option<&str>) -> Self {
+        let (vocabulary, phenotypes) = (vocabulary(), Phenotypes::parse(OUTCOMES).unwrap());
+        let outcomes = phenotypes.outcomes.iter().flat_map(|(name, phenotype)| {
+            phenotypes.horizons_days.iter().map(move |&horizon_days| Outcome {
+                phenotype: Arc::from(name.as_str()),
+                title: phenotype.title.clone(),
+                group: phenotype.group,
+                horizon_days,
+                alert_threshold: 0.15,
+                silent: None,
+            })
+        });
+        let outcomes = outcomes.collect();
+        let key = key.map(|key| vocabulary.key(key).unwrap());
+        Self { vocabulary, phenotypes, outcomes, key }
+    }
+
+    fn judge(&self, dataset: &Dataset, plan: &Plan<'_>) -> anyhow::Result<Evaluation> {
+        let subject = Subject { oracle: self, vocabulary: &self.vocabulary, phenotypes: &self.phenotypes };
+        evaluate(subject, dataset, plan, &ProgressBar::hidden())
+    }
+}
+
+impl Oracle for OneThing {
+    fn encode(&self, timeline: &Timeline, as_of: Second) -> EncodedChart {
+        encode_timeline(timeline, &self.vocabulary, &self.phenotypes, as_of)
+    }
+
+    fn outcomes(&self) -> &[Outcome] {
+        &self.outcomes
+    }
+
+    fn answer(&self, batch: &[Question]) -> Vec<Answer> {
+        let risk = |chart: &EncodedChart| match self.key {
+            Some(key) if chart.events.iter().any(|event| event.key == key) => 0.22,
+            Some(_) => 0.05,
+            None => f64::from(chart.as_of_day) / 365.25 / 100.0,
+        };
+        let answer = |question: &Question| {
+            let risks = self.outcomes.iter().map(|outcome| Risk {
+                phenotype: outcome.phenotype.clone(),
+                horizon_days: outcome.horizon_days,
+                risk: risk(&question.chart),
+                baseline_risk: 0.1,
+                abstained: None,
+            });
+            Answer { risks: risks.collect(), reasons: Vec::new(), abstained: None }
+        };
+        batch.iter().map(answer).collect()
+    }
+
+    fn tokens(&self, question: &Question) -> usize {
+        question.chart.events.len()
+    }
+
+    fn identity(&self) -> &str {
+        "one-thing@0"
+    }
+}
+
+const DRAWN: Plan<'static> = Plan { labels: None, train_labels: None, draws: 200, seed: 1 };
+
+#[test]
+fn a_model_that_sees_the_exposure_is_above_age_and_sex_and_the_control_stays_at_chance() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &DRAWN).unwrap();
+    assert_eq!((found.test.patients, found.training.patients), (120, 120));
+    let headline = &found.means[0];
+    assert_eq!((headline.name, headline.outcomes), ("accepted task-horizons", 1));
+    assert!(headline.discrimination.above_age_sex.low > 0.05, "{headline:?}");
+    let regression = headline.discrimination.regression.unwrap();
+    assert!(regression.low > 0.55, "the regression sees the exposure too: {regression:?}");
+    assert!(found.controls.iter().all(|control| control.holds), "{:?}", found.controls);
+    // One year: 1 - 0.98^12 = 0.21 with the exposure, 0.05 without: these risks are true.
+    let task = found.tasks.iter().find(|task| task.outcome == "severe-anxiety" && task.horizon_days == 365).unwrap();
+    let calibration = task.calibration.as_ref().unwrap();
+    assert!((calibration.slope.unwrap() - 1.0).abs() < 0.35 && calibration.error < 0.05, "{calibration:?}");
+    assert!(calibration.alerts.sensitivity > 0.6 && calibration.alerts.share > 0.3);
+    assert_eq!(found.subgroups.iter().take(2).map(|group| group.patients).sum::<usize>(), 120);
+}
+
+#[test]
+fn a_model_of_age_alone_is_not_above_age_and_sex() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let found = OneThing::new(None).judge(&dataset, &DRAWN).unwrap();
+    let above = found.means[0].discrimination.above_age_sex;
+    assert!(above.low < 0.02 && above.value.abs() < 0.1, "{above:?}");
+    assert!(found.means[0].discrimination.above_regression.unwrap().high < 0.0, "the regression is better");
+}
+
+/// A label file of what was drawn and labelled here.
+fn written(panel: &Panel, phenotypes: &Phenotypes) -> String {
+    let mut text = String::from("patient,as_of,rank");
+    for target in &panel.targets {
+        let name = &phenotypes.outcomes[target.outcome].0;
+        write!(text, ",{name}@{},{name}@{}+0", target.horizon_days, target.horizon_days).unwrap();
+    }
+    text.push('\n');
+    for (place, row) in panel.rows.iter().enumerate() {
+        let key = panel.keys[row.patient as usize];
+        let number = i32::from(u16::from_le_bytes([key[0], key[1]]));
+        // 1960-01-01 is day -3653.
+        let as_of =
+            jiff::civil::date(1970, 1, 1).checked_add(jiff::Span::new().days(-3653 + number % 28 + row.day)).unwrap();
+        write!(text, "p{number},{as_of},0").unwrap();
+        for target in &panel.targets {
+            for label in [target.after_gap[place], target.from_day_0[place]] {
+                write!(text, ",{}", label.map_or("", |event| if event { "1" } else { "0" })).unwrap();
+            }
+        }
+        text.push('\n');
+    }
+    text
+}
+
+fn drawn(dataset: &Dataset, split: Split) -> Panel {
+    let source = Source::Drawn { split, per_patient: 12, seed: 1 };
+    let (words, outcomes) = (vocabulary(), Phenotypes::parse(OUTCOMES).unwrap());
+    gather(dataset, &words, &outcomes, &source, &ProgressBar::hidden(), |_, _| Ok(())).unwrap()
+}
+
+#[test]
+fn labels_from_a_file_give_what_our_own_give_and_a_planted_difference_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let phenotypes = Phenotypes::parse(OUTCOMES).unwrap();
+    let panel = drawn(&dataset, Split::Test);
+    let path = folder.path().join("labels.csv");
+    let text = written(&panel, &phenotypes);
+    std::fs::write(&path, &text).unwrap();
+    let model = OneThing::new(Some(EXPOSURE));
+    let ours = model.judge(&dataset, &DRAWN).unwrap();
+    let theirs = model.judge(&dataset, &Plan { labels: Some(&path), ..DRAWN }).unwrap();
+    assert_eq!(ours.means[0].discrimination, theirs.means[0].discrimination);
+    assert!(theirs.label_agreement.values().all(|found| found.findings() == 0 && found.compared > 0));
+
+    let (head, first) = text.split_once('\n').unwrap();
+    let (first, rest) = first.split_once('\n').unwrap();
+    let turned = if let Some(cells) = first.strip_suffix(",0") {
+        format!("{cells},1")
+    } else {
+        format!("{}0", &first[..first.len() - 1])
+    };
+    std::fs::write(&path, format!("{head}\n{turned}\n{rest}nobody,1999-01-01,0{}\n", ",".repeat(8))).unwrap();
+    let found = model.judge(&dataset, &Plan { labels: Some(&path), ..DRAWN }).unwrap();
+    assert_eq!(found.label_agreement.values().map(|found| found.findings()).sum::<usize>(), 1);
+    assert_eq!(found.test.lines_without_patient, 1);
+    assert!(report::markdown(&found).contains("| severe-anxiety@1825+0 | "));
+}
+
+#[test]
+fn a_test_patient_among_the_training_rows_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let path = folder.path().join("labels.csv");
+    std::fs::write(&path, written(&drawn(&dataset, Split::Train), &Phenotypes::parse(OUTCOMES).unwrap())).unwrap();
+    let error = OneThing::new(None).judge(&dataset, &Plan { labels: Some(&path), ..DRAWN }).unwrap_err();
+    assert!(error.to_string().contains("also a training patient"), "{error}");
+}
+
+#[test]
+fn the_report_says_that_the_patients_are_synthetic_and_holds_no_patient() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &DRAWN).unwrap();
+    let page = report::markdown(&found);
+    assert!(page.contains(NOTICE) && page.contains("severe anxiety * | 5 years"));
+    let json = serde_json::to_string(&found).unwrap();
+    let keys: HashMap<String, serde_json::Value> = serde_json::from_str(&json).unwrap();
+    assert!(keys.contains_key("means") && json.contains(NOTICE) && !json.contains("p17"));
+    for picture in [plot::forest(&found), plot::reliability(&found), plot::risks(&found)] {
+        assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n") && picture.contains("severe anxiety"));
+        assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_figures() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let model = OneThing::new(Some(EXPOSURE));
+    let json = || serde_json::to_string(&model.judge(&dataset, &DRAWN).unwrap()).unwrap();
+    assert_eq!(json(), json());
+}
+
+#[test]
+fn a_label_file_without_common_patients_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let path = folder.path().join("labels.csv");
+    std::fs::write(&path, "patient,as_of,severe-anxiety@365\nnobody,1999-01-01,0\n").unwrap();
+    assert_eq!(LabelFile::open(&path).unwrap().lines.len(), 1);
+    let error = OneThing::new(None).judge(&dataset, &Plan { labels: Some(&path), ..DRAWN }).unwrap_err();
+    assert!(error.to_string().contains("no patient in common"), "{error}");
+}
