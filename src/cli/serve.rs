@@ -3,11 +3,15 @@
 //! The listener answers at once; model and database load behind it. [`start`] is the same way in for the
 //! demonstration and for tests.
 
+use crate::decision_support::service_definition::Catalogue;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::signals::ReadyChanged;
 use crate::platform::telemetry::{logging, metrics};
+use crate::prediction::answer::Oracle;
+use crate::prediction::model::{Model, PackageError};
+use crate::prediction::predictor::{EngineSize, Predictor};
 use crate::web::server::bind;
 use crate::web::state::{Parts, State};
 use actix_web::dev::ServerHandle;
@@ -15,6 +19,7 @@ use actix_web::web::Data;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -69,7 +74,8 @@ pub fn run(arguments: &Serve) -> ExitCode {
 fn serve(arguments: &Serve) -> Result<(), ServeError> {
     let settings = Settings::load(arguments.config.as_deref())?;
     logging::start(&settings.telemetry);
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut running = start(settings).await?;
         println!("prodrome listens on http://{}", running.address);
@@ -80,7 +86,10 @@ fn serve(arguments: &Serve) -> Result<(), ServeError> {
         }
         tracing::info!("stopping: accepted calls are finished, new ones refused");
         running.stop().await
-    })
+    });
+    // A model that still loads is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// A server that listens.
@@ -93,8 +102,17 @@ pub struct Running {
     state: Data<State>,
 }
 
-/// Binds the address and starts to load; returns as soon as the server answers.
+/// Starts with the model package of the settings.
 pub async fn start(settings: Settings) -> Result<Running, ServeError> {
+    start_with(settings, |settings| Ok(Arc::new(Model::load(&settings.path)?))).await
+}
+
+/// Binds the address and starts to load; returns as soon as the server answers. `load_model` runs on a thread
+/// that may block.
+pub async fn start_with(
+    settings: Settings,
+    load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
+) -> Result<Running, ServeError> {
     let state = Data::new(State::new(&settings, metrics::start()));
     ReadyChanged { ready: false, model: "" }.emit();
     let bound = bind(settings.server.bind).map_err(|error| {
@@ -104,20 +122,48 @@ pub async fn start(settings: Settings) -> Result<Running, ServeError> {
     let address = bound.address;
     let (handle, server) = bound.start(&settings.server, state.clone())?;
     let server = tokio::spawn(server);
-    let loading = Some(tokio::spawn(load(settings, state.clone())));
+    let loading = Some(tokio::spawn(load(settings, state.clone(), load_model)));
     Ok(Running { address, handle, server, loading, state })
 }
 
-/// Loads model and database, then lets calls in.
-async fn load(settings: Settings, state: Data<State>) -> Result<(), ServeError> {
-    let database = Database::open(&settings.database.url).await.map_err(|error| {
-        let remedy = "give a folder that can be written to, or start the database and check address and password";
-        settings::unusable("database.url", settings.database.url.clone(), &error.to_string(), remedy)
+/// Loads model, services and database, then lets calls in.
+async fn load(
+    settings: Settings,
+    state: Data<State>,
+    load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
+) -> Result<(), ServeError> {
+    let database = open_database(&settings.database.url).await?;
+    let package = settings.model.path.display().to_string();
+    let oracle = tokio::task::spawn_blocking(move || load_model(&settings.model)).await?.map_err(|error| {
+        settings::unusable("model.path", package, &error.to_string(), "give the folder of a model package")
     })?;
+    let model = oracle.identity().to_string();
+    let catalogue = Catalogue::load(&settings.services, oracle.outcomes()).map_err(|error| {
+        let folder = settings.services.display().to_string();
+        settings::unusable(
+            "services.path",
+            folder,
+            &error.to_string(),
+            "correct the definition or choose another folder",
+        )
+    })?;
+    let size = EngineSize {
+        threads: settings.engine.threads,
+        token_budget: settings.engine.token_budget,
+        queue_length: settings.engine.queue_length,
+    };
+    let predictor = Predictor::start(oracle, size, settings.engine.cache_entries)?;
     let feedback = Feedback::new(database.clone());
-    state.become_ready(Parts { database, feedback });
-    ReadyChanged { ready: true, model: "" }.emit();
+    state.become_ready(Parts { database, feedback, catalogue: Arc::new(catalogue), predictor: Arc::new(predictor) });
+    ReadyChanged { ready: true, model: &model }.emit();
     Ok(())
+}
+
+async fn open_database(url: &str) -> Result<Database, SettingsError> {
+    Database::open(url).await.map_err(|error| {
+        let remedy = "give a folder that can be written to, or start the database and check address and password";
+        settings::unusable("database.url", url, &error.to_string(), remedy)
+    })
 }
 
 impl Running {
@@ -143,15 +189,20 @@ impl Running {
     }
 
     /// Finishes accepted calls, refuses new ones, closes the database.
-    pub async fn stop(self) -> Result<(), ServeError> {
+    pub async fn stop(mut self) -> Result<(), ServeError> {
         if let Some(loading) = &self.loading {
             loading.abort();
         }
         self.handle.stop(true).await;
-        self.server.await??;
+        let ended = (&mut self.server).await;
+        self.close_database().await;
+        Ok(ended??)
+    }
+
+    /// Closes the database, if it is open; what still asks it is refused.
+    pub async fn close_database(&self) {
         if let Ok(parts) = self.state.parts() {
             parts.database.close().await;
         }
-        Ok(())
     }
 }

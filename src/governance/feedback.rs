@@ -37,7 +37,8 @@ pub struct FeedbackEntry {
     /// System and code of the reason.
     pub override_reason: Option<(String, String)>,
     pub has_comment: bool,
-    pub outcome_at: Timestamp,
+    /// Milliseconds since 1970, by the EHR's clock.
+    pub outcome_at_millisecond: i64,
 }
 
 /// How a batch was taken.
@@ -84,44 +85,57 @@ async fn insert(
     let mut transaction = pool.begin().await?;
     for mut entry in batch {
         entry.accepted_suggestions.sort();
-        let known: i64 = sqlx::query("select count(*) as found from card where uuid = $1 and service = $2")
-            .bind(entry.card.to_string())
-            .bind(service.clone())
-            .fetch_one(&mut *transaction)
-            .await?
-            .try_get("found")?;
         let (system, code) = entry.override_reason.clone().unzip();
+        // The card is looked up within the insert: a transaction that reads before it writes can be refused
+        // by SQLite when another process wrote in between.
         let written = sqlx::query(
             "insert into feedback (id, at_ms, service, client, card, known_card, outcome, accepted_suggestions, \
              override_system, override_code, has_comment, outcome_at_ms) \
-             values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict do nothing",
+             values ($1, $2, $3, $4, $5, (select count(*) from card where uuid = $5 and service = $3), \
+             $6, $7, $8, $9, $10, $11) on conflict do nothing",
         )
         .bind(entry_id(&service, client.as_deref(), &entry))
         .bind(at.as_millisecond())
         .bind(service.clone())
         .bind(client.clone())
         .bind(entry.card.to_string())
-        .bind(known.min(1))
         .bind(entry.outcome.as_str())
         .bind(serde_json::to_string(&entry.accepted_suggestions)?)
         .bind(system)
         .bind(code)
         .bind(i64::from(entry.has_comment))
-        .bind(entry.outcome_at.as_millisecond())
+        .bind(entry.outcome_at_millisecond)
         .execute(&mut *transaction)
         .await?
         .rows_affected();
-        taken.stored += usize::from(written > 0);
-        taken.unknown_cards += usize::from(written > 0 && known == 0);
+        if written > 0 {
+            taken.stored += 1;
+            taken.unknown_cards += usize::from(!is_known(&mut transaction, &service, &entry).await?);
+        }
     }
     transaction.commit().await?;
     Ok(taken)
 }
 
+/// Whether this service showed the card.
+async fn is_known(
+    connection: &mut sqlx::AnyConnection,
+    service: &str,
+    entry: &FeedbackEntry,
+) -> Result<bool, GovernanceError> {
+    let found: i64 = sqlx::query("select count(*) as found from card where uuid = $1 and service = $2")
+        .bind(entry.card.to_string())
+        .bind(service.to_string())
+        .fetch_one(connection)
+        .await?
+        .try_get("found")?;
+    Ok(found > 0)
+}
+
 /// The same entry, delivered again, has the same id.
 fn entry_id(service: &str, client: Option<&str>, entry: &FeedbackEntry) -> String {
     let mut hash = Sha256::new();
-    let at = entry.outcome_at.as_nanosecond().to_string();
+    let at = entry.outcome_at_millisecond.to_string();
     for part in [client.unwrap_or(""), service, entry.outcome.as_str(), &at] {
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);

@@ -1,6 +1,7 @@
 //! Every error to its status and outside wording: the only such table. A caller learns what to change, never
 //! what was sent; causes go to the log once, here.
 
+use crate::decision_support::protocol::RequestError;
 use crate::governance::GovernanceError;
 use crate::platform::telemetry::signals::CallRefused;
 use actix_web::http::StatusCode;
@@ -13,6 +14,8 @@ use serde::Serialize;
 pub enum Problem {
     #[error("there is nothing at this address")]
     UnknownRoute,
+    #[error("there is no service with this id; GET /cds-services lists them")]
+    UnknownService,
     #[error("this method is not allowed here")]
     MethodNotAllowed { allow: &'static str },
     #[error("not authorized")]
@@ -27,6 +30,8 @@ pub enum Problem {
     BrokenBody,
     #[error("the body did not arrive in time")]
     SlowBody,
+    #[error(transparent)]
+    Request(#[from] RequestError),
     #[error("the server is still loading its model or its database: try again shortly")]
     NotReady,
     #[error("the database does not answer: try again shortly")]
@@ -54,6 +59,7 @@ impl Problem {
     fn row(&self) -> Row {
         match self {
             Self::UnknownRoute => row(StatusCode::NOT_FOUND, "unknown-route", "not-found"),
+            Self::UnknownService => row(StatusCode::NOT_FOUND, "unknown-service", "not-found"),
             Self::MethodNotAllowed { .. } => row(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "not-supported"),
             Self::Unauthorized => row(StatusCode::UNAUTHORIZED, "unauthorized", "login"),
             Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "not-supported"),
@@ -61,6 +67,7 @@ impl Problem {
             Self::TooLarge => row(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too-long"),
             Self::BrokenBody => row(StatusCode::BAD_REQUEST, "broken-body", "structure"),
             Self::SlowBody => row(StatusCode::REQUEST_TIMEOUT, "slow-body", "timeout"),
+            Self::Request(error) => row(StatusCode::BAD_REQUEST, "invalid-request", issue_of(error)),
             Self::NotReady => row(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "transient"),
             Self::DatabaseAway => row(StatusCode::SERVICE_UNAVAILABLE, "database-away", "transient"),
             Self::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
@@ -70,7 +77,10 @@ impl Problem {
 
     /// The member of the request to change.
     fn expression(&self) -> Option<String> {
-        None
+        match self {
+            Self::Request(error) => error.member().map(str::to_string),
+            _ => None,
+        }
     }
 
     /// What happened inside, for the log.
@@ -79,6 +89,14 @@ impl Problem {
             Self::NotRecorded(error) => Some(error.to_string()),
             _ => None,
         }
+    }
+}
+
+fn issue_of(error: &RequestError) -> &'static str {
+    match error {
+        RequestError::NotJson { .. } | RequestError::NotAnObject => "structure",
+        RequestError::Missing(_) => "required",
+        RequestError::Wrong { .. } => "value",
     }
 }
 

@@ -1,6 +1,7 @@
 //! The whole route table, grouped by who calls. An address answers the methods it lists and refuses the others
 //! with `Allow`; a trailing slash makes no difference.
 
+use super::cds_hooks::{discovery, feedback};
 use super::operations::{health, metrics};
 use super::problem::Problem;
 use actix_web::http::Method;
@@ -12,6 +13,9 @@ use std::future::ready;
 /// Every route.
 pub fn routes(config: &mut ServiceConfig) {
     config
+        // EHRs.
+        .service(read("/cds-services", discovery::discovery))
+        .service(write("/cds-services/{id}/feedback", feedback::feedback))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))
         .service(read("/readyz", health::readyz))

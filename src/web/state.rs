@@ -1,21 +1,27 @@
 //! The few handles that a handler may reach.
 
 use super::problem::Problem;
+use crate::decision_support::service_definition::Catalogue;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
-use crate::platform::settings::Settings;
+use crate::platform::settings::{Mode, Settings};
+use crate::prediction::predictor::Predictor;
 use metrics_exporter_prometheus::PrometheusHandle;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// What exists once model and database are loaded.
 pub struct Parts {
     pub database: Database,
     pub feedback: Feedback,
+    pub catalogue: Arc<Catalogue>,
+    pub predictor: Arc<Predictor>,
 }
 
 /// What every worker shares. Made before the listener; the parts arrive later.
 pub struct State {
     parts: OnceLock<Parts>,
+    /// Anonymous calls are accepted, and a call may choose its own as-of time.
+    pub development: bool,
     /// Issuers of configured clients.
     pub issuers: Vec<String>,
     pub metrics: Option<PrometheusHandle>,
@@ -24,7 +30,7 @@ pub struct State {
 impl State {
     pub fn new(settings: &Settings, metrics: Option<PrometheusHandle>) -> Self {
         let issuers = settings.cds_clients.iter().map(|client| client.issuer.clone()).collect();
-        Self { parts: OnceLock::new(), issuers, metrics }
+        Self { parts: OnceLock::new(), development: settings.server.mode == Mode::Development, issuers, metrics }
     }
 
     /// From now on calls are served. A second time changes nothing.

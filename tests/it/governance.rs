@@ -76,7 +76,7 @@ fn entry(card: Uuid) -> FeedbackEntry {
         accepted_suggestions: vec![],
         override_reason: Some(("http://example.org".into(), "limited-time".into())),
         has_comment: true,
-        outcome_at: "2026-11-22T10:01:00Z".parse().expect("a time"),
+        outcome_at_millisecond: 1_795_341_660_000,
     }
 }
 

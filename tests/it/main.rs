@@ -3,5 +3,6 @@
 //! through the real app.
 
 mod governance;
+mod oracle;
 mod predict;
 mod web;

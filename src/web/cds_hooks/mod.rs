@@ -1,1 +1,4 @@
-//! The three endpoints of CDS Hooks, one file each.
+//! The three endpoints of CDS Hooks, one file each, one screen long.
+
+pub mod discovery;
+pub mod feedback;

@@ -1,10 +1,14 @@
 //! [`TestApp`]: the real server on a free port, with a database of its own.
 
 use super::logs;
-use prodrome::cli::serve::{Running, start};
+use crate::oracle::AgeOracle;
+use prodrome::cli::serve::{Running, start_with};
 use prodrome::platform::settings::Settings;
+use prodrome::prediction::answer::Oracle;
 use sqlx::AnyPool;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// What differs from a plain app.
@@ -12,6 +16,8 @@ use tempfile::TempDir;
 pub struct Builder {
     environment: Vec<(String, String)>,
     not_waiting: bool,
+    loading: Duration,
+    pace: Duration,
 }
 
 /// A running server. Dropping it ends its runtime and with it the server.
@@ -34,9 +40,16 @@ impl Builder {
         self
     }
 
-    /// Does not wait until model and database are loaded.
-    pub fn not_waiting(mut self) -> Self {
+    /// The model takes this long to load, and nobody waits for it.
+    pub fn still_loading(mut self, loading: Duration) -> Self {
+        self.loading = loading;
         self.not_waiting = true;
+        self
+    }
+
+    /// The model takes this long for a batch.
+    pub fn pace(mut self, pace: Duration) -> Self {
+        self.pace = pace;
         self
     }
 
@@ -51,7 +64,12 @@ impl Builder {
         ];
         environment.extend(self.environment);
         let settings = Settings::read(None, environment.into_iter()).expect("usable settings");
-        let mut running = start(settings).await.expect("a running server");
+        let (loading, pace) = (self.loading, self.pace);
+        let load = move |_: &prodrome::platform::settings::Model| {
+            std::thread::sleep(loading);
+            Ok(Arc::new(AgeOracle::new(pace)) as Arc<dyn Oracle>)
+        };
+        let mut running = start_with(settings, load).await.expect("a running server");
         if !self.not_waiting {
             running.ready().await.expect("model and database");
         }

@@ -2,6 +2,10 @@
 //! One module for each endpoint; `app` starts it, `logs` keeps everything that is logged.
 
 pub mod app;
+mod bodies;
+mod cors;
+mod discovery;
+mod feedback;
 mod http;
 pub mod logs;
 mod operations;

@@ -1,6 +1,7 @@
 //! Alive, ready, metrics, and what every address has in common.
 
 use super::app::TestApp;
+use std::time::Duration;
 
 #[actix_web::test]
 async fn a_ready_server_says_so() {
@@ -48,4 +49,24 @@ async fn a_head_request_has_the_headers_alone() {
     let app = TestApp::start().await;
     let answer = app.send("HEAD", "/readyz", &[], vec![]).await;
     assert_eq!((answer.status, answer.body.len()), (200, 0));
+}
+
+#[actix_web::test]
+async fn a_loading_server_is_alive_and_not_ready() {
+    let app = TestApp::builder().still_loading(Duration::from_millis(800)).start().await;
+    assert_eq!(app.get("/healthz").await.status, 200);
+    for path in ["/readyz", "/cds-services"] {
+        let answer = app.get(path).await;
+        answer.refuses_with(503, "not-ready");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert_eq!(app.get("/readyz").await.status, 200);
+}
+
+#[actix_web::test]
+async fn a_database_that_went_away_is_not_ready() {
+    let app = TestApp::start().await;
+    app.running.close_database().await;
+    app.get("/readyz").await.refuses_with(503, "database-away");
 }

@@ -49,9 +49,13 @@ impl Drop for Served {
 }
 
 impl Served {
-    /// Starts the server and waits until it says where it listens.
+    /// Starts the server, whose model never ends loading (its manifest is a pipe that nobody writes to), and
+    /// waits until it says where it listens.
     fn start(folder: &Path) -> (Self, String) {
-        let mut child = prodrome(folder, &[("PRODROME__SERVER__MODE", "development")]).spawn().expect("it runs");
+        let made = Command::new("mkfifo").arg(folder.join("manifest.json")).status().expect("mkfifo runs");
+        assert!(made.success());
+        let environment = [("PRODROME__SERVER__MODE", "development"), ("PRODROME__MODEL__PATH", ".")];
+        let mut child = prodrome(folder, &environment).spawn().expect("it runs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         let address = line.trim().rsplit("http://").next().unwrap_or_default().to_string();
@@ -89,6 +93,13 @@ fn an_accepted_call_is_finished_after_sigterm_and_new_ones_are_refused() {
     assert!(answer.starts_with("HTTP/1.1 "), "{answer}");
     assert_eq!(served.exit_code(), Some(0));
     assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+}
+
+#[test]
+fn a_package_that_is_not_there_ends_the_start_with_code_2() {
+    let environment = [("PRODROME__SERVER__MODE", "development"), ("PRODROME__MODEL__PATH", "nowhere")];
+    let message = refused(&environment);
+    assert!(message.contains("model.path") && message.contains("nowhere"), "{message}");
 }
 
 #[test]
