@@ -1,8 +1,9 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
-//! `governance` rows that outlive the process; `predict` charts on disk to written answers; `web` the HTTP face,
-//! through the real app.
+//! `governance` rows that outlive the process; `predict` charts on disk to written answers; `releases` one chart in
+//! R4, R4B and R5; `web` the HTTP face, through the real app.
 
 mod governance;
 mod oracle;
 mod predict;
+mod releases;
 mod web;

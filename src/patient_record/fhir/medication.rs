@@ -1,7 +1,7 @@
 //! Medication and the resources that name one. R4 has `medicationCodeableConcept` or `medicationReference`;
 //! R5 one CodeableReference `medication`, and spells MedicationAdministration's time `occurence`.
 
-use super::{Concept, Moment, One, Period, Reference, Text, concept_code, resource};
+use super::{Concept, Many, Moment, One, Period, Reference, Text, concept_code, resource};
 use crate::patient_record::terminology::Code;
 use serde_json::value::RawValue;
 
@@ -81,7 +81,19 @@ names_a_drug! {
         effective_period: One<Period>,
         date_asserted: Option<Moment>,
         adherence: One<Adherence<'a>>,
+        extension: Many<StatusExtension<'a>>,
     }
+}
+
+/// Where HL7's converter keeps an R4 status that R5 has no word for. No other extension is read.
+const STATUS_OF_R4: &str = "http://hl7.org/fhir/4.0/StructureDefinition/extension-MedicationStatement.status";
+
+/// An extension, read only where it holds a MedicationStatement's R4 status.
+#[derive(Debug, Default, serde::Deserialize)]
+#[serde(rename_all = "camelCase", default, bound(deserialize = "'de: 'a"))]
+pub struct StatusExtension<'a> {
+    pub url: Option<Text<'a>>,
+    pub value_code: Option<Text<'a>>,
 }
 
 /// R5's place for what R4 says by the status `not-taken`.
@@ -96,10 +108,16 @@ impl MedicationStatement<'_> {
         self.effective_date_time.or(self.effective_period.start())
     }
 
+    /// The status in R4's words, of which R5 has fewer.
+    pub fn status(&self) -> Option<&str> {
+        let kept = self.extension.iter().find(|extension| extension.url.as_deref() == Some(STATUS_OF_R4));
+        kept.and_then(|extension| extension.value_code.as_deref()).or(self.status.as_deref())
+    }
+
     /// Said not to be taken.
     pub fn not_taken(&self) -> bool {
         let adherence = self.adherence.as_ref().and_then(|adherence| concept_code(&adherence.code));
-        self.status.as_deref() == Some("not-taken")
+        self.status() == Some("not-taken")
             || adherence.is_some_and(|code| matches!(code.code.as_ref(), "not-taking" | "on-hold-not-taking"))
     }
 }

@@ -2,12 +2,12 @@
 
 use super::super::draft::Draft;
 use super::super::{Kind, Value};
-use super::{drug_of, is_one_of};
+use super::drug_of;
 use crate::patient_record::fhir::MedicationStatement;
 
 pub(super) fn draft(statement: &MedicationStatement<'_>) -> Draft {
     let mut draft = Draft::new("MedicationStatement", &statement.id, &statement.meta, statement.subject.text());
-    if is_one_of(&statement.status, &["draft", "intended", "entered-in-error"]) || statement.not_taken() {
+    if matches!(statement.status(), Some("draft" | "intended" | "entered-in-error")) || statement.not_taken() {
         return draft.not_a_fact();
     }
     let code = drug_of(&mut draft, statement.drug());
