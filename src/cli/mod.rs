@@ -1,6 +1,7 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
 pub mod evaluate;
+pub mod ingest;
 pub mod package;
 pub mod predict;
 pub mod serve;
@@ -21,6 +22,7 @@ struct Prodrome {
 enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
+    Ingest(ingest::Ingest),
     Serve(serve::Serve),
     Package(package::Package),
     Train(train::Train),
@@ -32,6 +34,7 @@ pub fn run() -> ExitCode {
     match Prodrome::parse().command {
         Command::Evaluate(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),
+        Command::Ingest(arguments) => ingest::run(arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Package(arguments) => finish(arguments.run()),
         Command::Train(arguments) => finish(arguments.run()),

@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod evaluate;
+pub mod ingest;
 pub mod life;
 pub mod package;
 pub mod shard;

@@ -43,7 +43,12 @@ impl<'a> Scan<'a> {
         if self.resource_type.as_deref() == Some("Patient") {
             return self.id.as_deref();
         }
-        logical_id(self.subject.text().or(self.patient.text())?, "Patient")
+        logical_id(self.patient_reference()?, "Patient")
+    }
+
+    /// The reference to that patient, as written.
+    pub fn patient_reference(&self) -> Option<&str> {
+        self.subject.text().or(self.patient.text())
     }
 }
 
