@@ -1,0 +1,163 @@
+//! What a service answered, as an EHR reads it: unknown members are ignored, a card that lacks what the
+//! specification requires is not drawn, and markdown is rendered without any raw HTML.
+
+use maud::PreEscaped;
+use pulldown_cmark::{Alignment, CowStr, Event, Options, Parser, Tag, TagEnd, html};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The answer to a hook call.
+#[derive(Debug, Deserialize)]
+pub struct HookResponse {
+    pub cards: Vec<Card>,
+}
+
+/// One piece of guidance.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Card {
+    pub uuid: Option<String>,
+    pub summary: String,
+    pub detail: Option<String>,
+    pub indicator: Indicator,
+    pub source: Source,
+    #[serde(default)]
+    pub suggestions: Vec<Suggestion>,
+    #[serde(default)]
+    pub override_reasons: Vec<Coding>,
+    #[serde(default)]
+    pub links: Vec<Link>,
+}
+
+/// How much attention the card asks for. Another word is an error, as the specification says.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub enum Indicator {
+    Info,
+    Warning,
+    Critical,
+}
+
+impl Indicator {
+    /// The word, also the CSS class.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Warning => "warning",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Source {
+    pub label: String,
+    pub url: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Suggestion {
+    pub label: String,
+    pub uuid: Option<String>,
+    #[serde(default)]
+    pub is_recommended: bool,
+    #[serde(default)]
+    pub actions: Vec<Action>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Action {
+    #[serde(rename = "type")]
+    pub what: String,
+    pub description: Option<String>,
+    pub resource: Option<Value>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Coding {
+    pub code: String,
+    pub system: String,
+    pub display: Option<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+pub struct Link {
+    pub label: String,
+    pub url: String,
+}
+
+/// An address that may stand in a link of the page.
+pub fn is_web_address(url: &str) -> bool {
+    url.starts_with("https://") || url.starts_with("http://")
+}
+
+/// Card markdown as HTML. Raw HTML in it is shown as the text it is, images and odd links are left out,
+/// and table cells carry no inline style, so that nothing of a card can act on the page.
+pub fn rendered(markdown: &str) -> PreEscaped<String> {
+    let mut inert = Vec::new();
+    let events =
+        Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH).filter_map(|event| {
+            Some(match event {
+                Event::Html(text) | Event::InlineHtml(text) => Event::Text(text),
+                Event::Start(Tag::HtmlBlock) => Event::Start(Tag::Paragraph),
+                Event::End(TagEnd::HtmlBlock) => Event::End(TagEnd::Paragraph),
+                Event::Start(Tag::Image { .. }) | Event::End(TagEnd::Image) => return None,
+                Event::Start(Tag::Table(columns)) => Event::Start(Tag::Table(vec![Alignment::None; columns.len()])),
+                Event::Start(Tag::Link { dest_url, link_type, id, .. }) => {
+                    let keep = is_web_address(&dest_url);
+                    inert.push(!keep);
+                    if !keep {
+                        return None;
+                    }
+                    Event::Start(Tag::Link { dest_url, link_type, id, title: CowStr::Borrowed("") })
+                }
+                Event::End(TagEnd::Link) if inert.pop().unwrap_or(true) => return None,
+                other => other,
+            })
+        });
+    let mut out = String::new();
+    html::push_html(&mut out, events);
+    PreEscaped(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn raw_html_in_a_card_is_shown_as_text() {
+        let html = rendered("**bold** <script>alert(1)</script>\n\n<img src=x onerror=alert(1)>\n\n<b>x</b>").0;
+        assert!(html.contains("<strong>bold</strong>"), "{html}");
+        assert!(!html.contains("<script") && !html.contains("<img") && !html.contains("<b>"), "{html}");
+    }
+
+    #[test]
+    fn only_web_links_survive() {
+        let html = rendered("[a](javascript:alert(1)) [b](https://example.org) ![c](https://example.org/p.png)").0;
+        assert!(!html.contains("javascript") && !html.contains("<img"), "{html}");
+        assert_eq!((html.matches("<a ").count(), html.matches("</a>").count()), (1, 1), "{html}");
+    }
+
+    #[test]
+    fn tables_carry_no_inline_style() {
+        let html = rendered("| a | b |\n|:--|--:|\n| 1 | 2 |").0;
+        assert!(html.contains("<table>") && !html.contains("style"), "{html}");
+    }
+
+    #[test]
+    fn an_unknown_indicator_is_an_error() {
+        let card = r#"{"summary":"s","indicator":"hard-stop","source":{"label":"l"}}"#;
+        assert!(serde_json::from_str::<Card>(card).is_err());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_markdown_makes_an_element_that_acts(text in "[<>a-z\"'=/!\\[\\]() \n`|-]{0,80}") {
+            let html = rendered(&text).0;
+            for element in ["<script", "<img", "<iframe", "<svg", "<style", "<input", "<form"] {
+                proptest::prop_assert!(!html.contains(element), "{}", html);
+            }
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The client side of CDS Hooks: discovers services, fills their prefetch, fires `patient-view`, sends feedback.
+//!
+//! Talks to the server over HTTP like any EHR and knows nothing else of it.
+
+use super::card::{Card, HookResponse};
+use super::chart::Chart;
+use super::search::{self, Context, Found, Unfilled};
+use crate::platform::clock;
+use awc::Client;
+use jiff::civil::Date;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// The pretend clinician who opens the chart.
+const USER: &str = "Practitioner/sandbox";
+/// Longer than any service should take, so that a slow one is seen as slow and not as broken.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// The largest answer that is read.
+const LARGEST_ANSWER: usize = 8 << 20;
+
+/// Why a call gave nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    #[error("the decision support server at {0} does not answer: {1}")]
+    Unreachable(String, String),
+    #[error("{0} answered {1}: {2}")]
+    Refused(String, u16, String),
+    #[error("the answer of {0} is not what CDS Hooks prescribes: {1}")]
+    Misshapen(String, String),
+    #[error("the server offers no service for patient-view")]
+    NoService,
+    #[error("the request could not be written: {0}")]
+    Unwritable(#[from] serde_json::Error),
+}
+
+/// One entry of the discovery document.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Service {
+    pub id: String,
+    pub hook: String,
+    pub title: Option<String>,
+    /// Key to template; the service decides the order, which means nothing without dependencies between keys.
+    #[serde(default)]
+    pub prefetch: BTreeMap<String, String>,
+}
+
+#[derive(Deserialize)]
+struct Discovery {
+    services: Vec<Service>,
+}
+
+/// One prefetch key and what became of its template.
+pub struct Filled<'a> {
+    pub key: String,
+    pub query: String,
+    pub found: Result<Found<'a>, Unfilled>,
+}
+
+/// A `patient-view` request, ready to be sent.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HookRequest<'a> {
+    hook: &'static str,
+    hook_instance: uuid::Uuid,
+    context: HookContext<'a>,
+    #[serde(serialize_with = "prefetch_object")]
+    pub prefetch: Vec<Filled<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    extension: Option<AsOf>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct HookContext<'a> {
+    user_id: &'static str,
+    patient_id: &'a str,
+}
+
+/// The development extension that opens a chart in the past.
+#[derive(Serialize)]
+struct AsOf {
+    #[serde(rename = "org.prodrome.as-of")]
+    as_of: String,
+}
+
+/// A finished call: what the service said, how long it took, and whether it came from its cache.
+pub struct Exchange {
+    pub status: u16,
+    pub took: Duration,
+    /// `X-Prodrome-Cache`
+    pub cache: Option<String>,
+    pub cards: Vec<Card>,
+    /// The whole answer, for the inspector.
+    pub text: Value,
+}
+
+/// What the server said to feedback.
+#[derive(Clone, Debug)]
+pub struct Receipt {
+    pub url: String,
+    pub status: u16,
+    pub took: Duration,
+}
+
+/// The services that want to know of `patient-view`.
+pub async fn discover(client: &Client, base: &str) -> Result<Vec<Service>, CallError> {
+    let url = format!("{base}/cds-services");
+    let answer = exchange(&url, client.get(&url).timeout(PATIENCE).send()).await?;
+    let discovery: Discovery = answer.accepted(&url)?;
+    let services: Vec<_> = discovery.services.into_iter().filter(|service| service.hook == "patient-view").collect();
+    if services.is_empty() { Err(CallError::NoService) } else { Ok(services) }
+}
+
+/// Writes the request for one service, as of the end of a day in the past or as of now.
+pub fn request<'a>(service: &Service, chart: &'a Chart, as_of: Option<Date>) -> HookRequest<'a> {
+    let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let context = Context { patient_id: &chart.id, user_id: USER, today };
+    let fill = |(key, template): (&String, &String)| {
+        let query = search::fill(template, &context);
+        let found = query.clone().and_then(|query| search::run(&query, chart));
+        Filled { key: key.clone(), query: query.unwrap_or_else(|_| template.clone()), found }
+    };
+    HookRequest {
+        hook: "patient-view",
+        hook_instance: uuid::Uuid::new_v4(),
+        context: HookContext { user_id: USER, patient_id: &chart.id },
+        prefetch: service.prefetch.iter().map(fill).collect(),
+        extension: as_of.map(|day| AsOf { as_of: format!("{day}T23:59:59Z") }),
+    }
+}
+
+/// Where a service is called.
+pub fn service_url(base: &str, service: &str) -> String {
+    format!("{base}/cds-services/{service}")
+}
+
+/// Sends one request and reads its answer.
+pub async fn fire(client: &Client, url: String, body: String) -> Result<Exchange, CallError> {
+    let sending = client.post(&url).timeout(PATIENCE).content_type("application/json").send_body(body);
+    let answer = exchange(&url, sending).await?;
+    let response: HookResponse = answer.accepted(&url)?;
+    let text = answer.accepted(&url)?;
+    Ok(Exchange { status: answer.status, took: answer.took, cache: answer.cache, cards: response.cards, text })
+}
+
+/// Tells a service what became of a card.
+pub async fn send_feedback(client: &Client, base: &str, service: &str, body: &Value) -> Result<Receipt, CallError> {
+    let url = format!("{}/feedback", service_url(base, service));
+    let sending = client.post(&url).timeout(PATIENCE).content_type("application/json").send_body(body.to_string());
+    let answer = exchange(&url, sending).await?;
+    if !(200..300).contains(&answer.status) {
+        return Err(CallError::Refused(url, answer.status, diagnosis(&answer.body)));
+    }
+    Ok(Receipt { url, status: answer.status, took: answer.took })
+}
+
+/// An HTTP answer, read to its end.
+struct Answer {
+    status: u16,
+    took: Duration,
+    cache: Option<String>,
+    body: Vec<u8>,
+}
+
+async fn exchange(url: &str, sending: awc::SendClientRequest) -> Result<Answer, CallError> {
+    let start = Instant::now();
+    let mut answer = sending.await.map_err(|error| CallError::Unreachable(url.to_owned(), error.to_string()))?;
+    let body = answer.body().limit(LARGEST_ANSWER).await;
+    let body = body.map_err(|error| CallError::Misshapen(url.to_owned(), error.to_string()))?.to_vec();
+    let cache = answer.headers().get("x-prodrome-cache").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    Ok(Answer { status: answer.status().as_u16(), took: start.elapsed(), cache, body })
+}
+
+impl Answer {
+    fn accepted<T: DeserializeOwned>(&self, url: &str) -> Result<T, CallError> {
+        if self.status != 200 {
+            return Err(CallError::Refused(url.to_owned(), self.status, diagnosis(&self.body)));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| CallError::Misshapen(url.to_owned(), error.to_string()))
+    }
+}
+
+/// What an OperationOutcome says, or the start of any other body.
+fn diagnosis(body: &[u8]) -> String {
+    let outcome: Value = serde_json::from_slice(body).unwrap_or_default();
+    let issue = &outcome["issue"][0];
+    let said = issue["details"]["text"].as_str().or_else(|| issue["diagnostics"].as_str());
+    said.map(str::to_owned).unwrap_or_else(|| String::from_utf8_lossy(body).chars().take(300).collect())
+}
+
+fn prefetch_object<S: Serializer>(prefetch: &[Filled], serializer: S) -> Result<S::Ok, S::Error> {
+    let mut object = serializer.serialize_map(None)?;
+    for filled in prefetch {
+        if let Ok(found) = &filled.found {
+            object.serialize_entry(&filled.key, found)?;
+        }
+    }
+    object.end()
+}

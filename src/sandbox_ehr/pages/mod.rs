@@ -1,0 +1,14 @@
+//! The page as HTML: one function a part, everything escaped by construction.
+
+mod chart;
+mod decision_support;
+mod frame;
+mod inspector;
+mod lifeline;
+mod patients;
+
+pub use chart::{Opening, chart};
+pub use decision_support::{Call, calls, decision, failure};
+pub use frame::problem;
+pub use inspector::Sent;
+pub use patients::patients;
