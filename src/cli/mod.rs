@@ -1,5 +1,6 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
+pub mod demo;
 pub mod evaluate;
 pub mod ingest;
 pub mod package;
@@ -23,6 +24,7 @@ enum Command {
     Evaluate(evaluate::Evaluate),
     Predict(predict::Predict),
     Ingest(ingest::Ingest),
+    Demo(demo::Demo),
     Serve(serve::Serve),
     Package(package::Package),
     Train(train::Train),
@@ -35,6 +37,7 @@ pub fn run() -> ExitCode {
         Command::Evaluate(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Ingest(arguments) => ingest::run(arguments),
+        Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Package(arguments) => finish(arguments.run()),
         Command::Train(arguments) => finish(arguments.run()),

@@ -46,13 +46,6 @@ impl SandboxEhr {
         self.charts.iter().find(|chart| *chart.id == *id)
     }
 
-    /// A patient whose call makes a good example on a terminal: with problems and alive.
-    pub fn example(&self) -> Option<&str> {
-        let now = crate::platform::clock::now();
-        let living = self.charts.iter().filter(|chart| chart.deceased.is_none());
-        living.max_by_key(|chart| summary::problems(chart, now).len()).map(|chart| &*chart.id)
-    }
-
     /// Serves the page on a listener; ends when the returned server's handle is stopped.
     pub fn serve(self, listener: TcpListener) -> std::io::Result<Server> {
         let ehr = web::Data::new(self);

@@ -1,0 +1,229 @@
+//! `prodrome demo`: the server and the sandbox EHR beside it, on this machine, with synthetic patients.
+//!
+//! Everything it needs is in the repository. The server runs in development mode: never with real patients.
+
+use super::serve::{self, Running, ServeError};
+use crate::platform::settings::{Settings, SettingsError};
+use crate::platform::telemetry::logging;
+use crate::sandbox_ehr::{ChartsError, SandboxEhr, read_folder};
+use actix_web::dev::ServerHandle;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::time::Instant;
+use tempfile::TempDir;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
+
+/// Start the server with a sandbox EHR and synthetic patients
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = HELP)]
+pub struct Demo {
+    /// Address of the CDS Hooks server; port 0 lets the system choose
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub bind: SocketAddr,
+    /// Address of the sandbox EHR's page
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8090")]
+    pub page: SocketAddr,
+    /// Keep the database in this folder (default: a temporary one, gone at the end)
+    #[arg(long, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Show these patients: a folder of NDJSON files, plain or .zst, one patient each (default: those shipped)
+    #[arg(long, value_name = "DIR")]
+    pub patients: Option<PathBuf>,
+}
+
+const HELP: &str = "\
+Open the printed address in a browser, choose a patient and press \"Open chart\": the page's server sends the chart
+to the CDS Hooks server as any EHR would, and draws the cards that come back. Accepting or dismissing a card sends
+feedback. Everything is synthetic; nothing leaves this machine.
+
+Other settings come from the environment as for `prodrome serve`: PRODROME__MODEL__PATH, PRODROME__TELEMETRY__FILTER.
+
+Ctrl-C stops both. Exit codes: 0 stopped as told; 1 failed while running; 2 an argument or setting cannot be used.";
+
+/// The shipped patient whose call is printed as an example.
+const EXAMPLE: &str = "ea00033";
+
+/// Why the demo does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum DemoError {
+    #[error(
+        "{address} cannot be used ({reason}): stop what listens there, or choose another port with `{option} {free}`"
+    )]
+    AddressTaken { address: SocketAddr, option: &'static str, free: SocketAddr, reason: std::io::Error },
+    #[error("{0}; `--patients DIR` names another folder")]
+    Patients(#[from] ChartsError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error("`--data {folder}` cannot be made: {reason}")]
+    Data { folder: String, reason: std::io::Error },
+    #[error(transparent)]
+    Server(#[from] ServeError),
+    #[error("the demo failed: {0}")]
+    Page(#[from] std::io::Error),
+}
+
+impl DemoError {
+    /// 2 where an argument or setting has to change, 1 otherwise.
+    fn exit_code(&self) -> u8 {
+        match self {
+            Self::Page(_) => 1,
+            Self::Server(error) if !matches!(error, ServeError::Settings(_)) => 1,
+            _ => 2,
+        }
+    }
+}
+
+/// Runs the command until Ctrl-C.
+pub fn run(arguments: &Demo) -> ExitCode {
+    match demonstrate(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("prodrome: {error}");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+fn demonstrate(arguments: &Demo) -> Result<(), DemoError> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+        let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let begun = Instant::now();
+        println!("Prodrome demo. Synthetic patients, development mode: not for real ones.\n");
+        let mut running = start(arguments).await?;
+        let ready = tokio::select! {
+            ready = running.server.ready() => ready,
+            _ = terminate.recv() => return running.stop().await,
+            _ = interrupt.recv() => return running.stop().await,
+        };
+        ready?;
+        running.announce(begun);
+        tokio::select! {
+            failed = running.server.failed() => return Err(failed.into()),
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        println!("\nstopping");
+        running.stop().await
+    })
+}
+
+/// Server and page, both listening.
+pub struct Demonstration {
+    pub server: Running,
+    /// Where the page is, without a final slash.
+    pub page: String,
+    /// Where the CDS Hooks server is, without a final slash.
+    pub cds: String,
+    patients: usize,
+    example: Option<String>,
+    page_handle: ServerHandle,
+    page_task: JoinHandle<std::io::Result<()>>,
+    kept: Option<PathBuf>,
+    /// Holds the temporary database until the end.
+    _temporary: Option<TempDir>,
+}
+
+/// Starts both. The page answers at once, the server as soon as its model is loaded.
+pub async fn start(arguments: &Demo) -> Result<Demonstration, DemoError> {
+    let page_listener = listen(arguments.page, "--page")?;
+    drop(listen(arguments.bind, "--bind")?);
+    let charts = read_folder(&arguments.patients.clone().unwrap_or_else(|| shipped("demo/patients")))?;
+    let (folder, temporary) = database_folder(arguments.data.as_deref())?;
+    let settings = settings(arguments.bind, &folder)?;
+    logging::start(&settings.telemetry);
+    let server = serve::start(settings).await?;
+    let (page, cds) = (address_of(page_listener.local_addr()?), address_of(server.address));
+    let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
+    let serving = SandboxEhr::new(charts, cds.clone(), page.clone()).serve(page_listener)?;
+    let (page_handle, page_task) = (serving.handle(), tokio::spawn(serving));
+    let kept = arguments.data.as_ref().map(|_| folder);
+    Ok(Demonstration { server, page, cds, patients, example, page_handle, page_task, kept, _temporary: temporary })
+}
+
+fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
+    TcpListener::bind(address).map_err(|reason| {
+        let free = SocketAddr::new(address.ip(), if address.port() < 10_000 { address.port() + 10_000 } else { 0 });
+        DemoError::AddressTaken { address, option, free, reason }
+    })
+}
+
+/// The address to call: a listener on every address is reached on loopback.
+fn address_of(address: SocketAddr) -> String {
+    let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
+}
+
+fn example_of<'a>(ids: impl Iterator<Item = &'a str> + Clone) -> Option<String> {
+    ids.clone().find(|id| *id == EXAMPLE).or_else(|| ids.clone().next()).map(str::to_owned)
+}
+
+fn database_folder(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), DemoError> {
+    match data {
+        Some(folder) => {
+            std::fs::create_dir_all(folder)
+                .map_err(|reason| DemoError::Data { folder: folder.display().to_string(), reason })?;
+            Ok((folder.into(), None))
+        }
+        None => {
+            let temporary = tempfile::Builder::new().prefix("prodrome-demo-").tempdir()?;
+            Ok((temporary.path().into(), Some(temporary)))
+        }
+    }
+}
+
+/// The settings of a demo: what was shipped and development mode, under the environment; the arguments win.
+fn settings(bind: SocketAddr, database: &Path) -> Result<Settings, SettingsError> {
+    let set = |key: &str, value: String| (format!("PRODROME__{key}"), value);
+    let path = |key: &str, path: PathBuf| set(key, path.display().to_string());
+    let defaults = [
+        path("MODEL__PATH", shipped("models/prodrome-s")),
+        path("SERVICES__PATH", shipped("cds-services")),
+        set("TELEMETRY__FILTER", "warn".to_owned()),
+    ];
+    let arguments = [
+        set("SERVER__MODE", "development".to_owned()),
+        set("SERVER__BIND", bind.to_string()),
+        set("DATABASE__URL", format!("sqlite:{}", database.join("prodrome.sqlite").display())),
+    ];
+    let environment = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
+    let together: std::collections::BTreeMap<_, _> = defaults.into_iter().chain(environment).chain(arguments).collect();
+    Settings::read(None, together.into_iter())
+}
+
+/// A folder of the repository: from the working directory upwards, else where this program was built.
+fn shipped(folder: &str) -> PathBuf {
+    let here = std::env::current_dir().unwrap_or_default();
+    let above = here.ancestors().map(|above| above.join(folder)).find(|path| path.is_dir());
+    above.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+}
+
+impl Demonstration {
+    fn announce(&self, begun: Instant) {
+        let (page, cds) = (&self.page, &self.cds);
+        println!("  Ready in {:.1} s with {} patients.\n", begun.elapsed().as_secs_f64(), self.patients);
+        println!("  Sandbox EHR        {page}");
+        println!("  CDS Hooks server   {cds}/cds-services\n");
+        if let Some(id) = &self.example {
+            println!("  One call from another terminal:\n");
+            println!(
+                "curl -s {page}/patients/{id}/patient-view.json | curl -s -H 'Content-Type: application/json' --data-binary @- {cds}/cds-services/early-detection\n"
+            );
+        }
+        match &self.kept {
+            Some(folder) => println!("  Answers and feedback are stored in {}.", folder.display()),
+            None => println!("  Answers and feedback are stored until the end; --data DIR keeps them."),
+        }
+        println!("  Ctrl-C stops both.");
+    }
+
+    /// Stops page and server; accepted calls are finished.
+    pub async fn stop(self) -> Result<(), DemoError> {
+        self.page_handle.stop(true).await;
+        self.page_task.await.map_err(ServeError::from)??;
+        self.server.stop().await?;
+        Ok(())
+    }
+}
