@@ -3,13 +3,16 @@
 //! Everything it needs is in the repository. The server runs in development mode: never with real patients.
 
 use super::serve::{self, Running, ServeError};
-use crate::platform::settings::{Settings, SettingsError};
+use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::logging;
+use crate::prediction::answer::Oracle;
+use crate::prediction::model::{Model, PackageError};
 use crate::sandbox_ehr::{ChartsError, SandboxEhr, read_folder};
 use actix_web::dev::ServerHandle;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Instant;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
@@ -87,7 +90,8 @@ pub fn run(arguments: &Demo) -> ExitCode {
 }
 
 fn demonstrate(arguments: &Demo) -> Result<(), DemoError> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(async {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let begun = Instant::now();
         println!("Prodrome demo. Synthetic patients, development mode: not for real ones.\n");
@@ -106,7 +110,10 @@ fn demonstrate(arguments: &Demo) -> Result<(), DemoError> {
         }
         println!("\nstopping");
         running.stop().await
-    })
+    });
+    // A model that still loads is not waited for.
+    runtime.shutdown_background();
+    ended
 }
 
 /// Server and page, both listening.
@@ -125,15 +132,23 @@ pub struct Demonstration {
     _temporary: Option<TempDir>,
 }
 
-/// Starts both. The page answers at once, the server as soon as its model is loaded.
+/// Starts both with the model package of the settings.
 pub async fn start(arguments: &Demo) -> Result<Demonstration, DemoError> {
+    start_with(arguments, |settings| Ok(Arc::new(Model::load(&settings.path)?))).await
+}
+
+/// Starts both. The page answers at once, the server as soon as its model is loaded.
+pub async fn start_with(
+    arguments: &Demo,
+    load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
+) -> Result<Demonstration, DemoError> {
     let page_listener = listen(arguments.page, "--page")?;
     drop(listen(arguments.bind, "--bind")?);
     let charts = read_folder(&arguments.patients.clone().unwrap_or_else(|| shipped("demo/patients")))?;
     let (folder, temporary) = database_folder(arguments.data.as_deref())?;
-    let settings = settings(arguments.bind, &folder)?;
+    let settings = settings_of(arguments.bind, &folder)?;
     logging::start(&settings.telemetry);
-    let server = serve::start(settings).await?;
+    let server = serve::start_with(settings, load_model).await?;
     let (page, cds) = (address_of(page_listener.local_addr()?), address_of(server.address));
     let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
     let serving = SandboxEhr::new(charts, cds.clone(), page.clone()).serve(page_listener)?;
@@ -174,7 +189,7 @@ fn database_folder(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), De
 }
 
 /// The settings of a demo: what was shipped and development mode, under the environment; the arguments win.
-fn settings(bind: SocketAddr, database: &Path) -> Result<Settings, SettingsError> {
+fn settings_of(bind: SocketAddr, database: &Path) -> Result<Settings, SettingsError> {
     let set = |key: &str, value: String| (format!("PRODROME__{key}"), value);
     let path = |key: &str, path: PathBuf| set(key, path.display().to_string());
     let defaults = [
