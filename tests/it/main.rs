@@ -1,9 +1,13 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
-//! `governance` rows that outlive the process; `predict` charts on disk to written answers; `releases` one chart in
-//! R4, R4B and R5; `web` the HTTP face, through the real app.
+//! - `governance` rows that outlive the process
+//! - `predict` charts on disk to written answers
+//! - `profiles` the FHIR definitions of what is written
+//! - `releases` one chart in R4, R4B and R5
+//! - `web` the HTTP face, through the real app
 
 mod governance;
 mod oracle;
 mod predict;
+mod profiles;
 mod releases;
 mod web;
