@@ -162,3 +162,123 @@ pub fn encode_row(
     let reader = ShardReader::new(shard, vocabulary, phenotypes);
     reader.chart(row, &reader.outcome_days(row), day)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::learning::shard::{SHARD_FORMAT, Split};
+    use crate::patient_record::terminology::{Code, CodeSystem};
+    use crate::patient_record::timeline::{Event, Patient, SECONDS_PER_DAY, Sex, Skipped, Timeline, Value};
+    use crate::prediction::phenotype::DEFAULT;
+    use crate::prediction::vocabulary::{Fact, KeyEntry, Number, encode_timeline};
+    use proptest::prelude::*;
+
+    fn code(system: CodeSystem, code: &str) -> Code {
+        Code { system, code: code.into(), display: format!("called {code}").into() }
+    }
+
+    /// What can happen in these charts: known and unknown codes, numbers in two units, kinds that are not read.
+    fn happening(which: u8, number: f64) -> (Kind, Code, Value) {
+        let quantity = |unit: &str| Value::Quantity { value: number, unit: unit.into(), scaled: true };
+        match which {
+            0 => {
+                (Kind::Encounter, code(CodeSystem::ActCode, "AMB"), Value::Coded(code(CodeSystem::Snomed, "185349003")))
+            }
+            1 => (Kind::Encounter, code(CodeSystem::ActCode, "IMP"), Value::None),
+            2 => (Kind::Condition, code(CodeSystem::Snomed, "59621000"), Value::None),
+            3 => (Kind::Condition, code(CodeSystem::Snomed, "1111"), Value::None),
+            4 => (Kind::Observation, code(CodeSystem::Loinc, "4548-4"), quantity("%")),
+            5 => (Kind::Observation, code(CodeSystem::Loinc, "4548-4"), quantity("mmol.mol-1")),
+            6 => (
+                Kind::Observation,
+                code(CodeSystem::Loinc, "72166-2"),
+                Value::Coded(code(CodeSystem::Snomed, "266919005")),
+            ),
+            7 => (Kind::Observation, code(CodeSystem::Loinc, "2222-2"), quantity("%")),
+            _ => (Kind::Report, code(CodeSystem::Loinc, "58410-2"), Value::None),
+        }
+    }
+
+    fn vocabulary() -> Vocabulary {
+        let entry = |key: &str, kind| KeyEntry { key: key.into(), kind, display: String::new(), patients: 9 };
+        let number = Number { code: "L:4548-4".into(), unit: "%".into(), knots: vec![0.0; 33], mean: 5.0, sd: 1.0 };
+        let mut vocabulary = Vocabulary::default();
+        vocabulary.keys = vec![
+            entry("ENC|AMB", Kind::Encounter),
+            entry("COND|S:59621000", Kind::Condition),
+            entry("OBS|L:4548-4", Kind::Observation),
+            entry("OBS|L:72166-2=S:266919005", Kind::Observation),
+        ];
+        vocabulary.numbers = vec![number];
+        vocabulary.indexed()
+    }
+
+    const BIRTH: i32 = -3_000;
+
+    fn timeline(happenings: &[(i32, u8, f64)], death: Option<i32>) -> Timeline {
+        let second = |day: i32| i64::from(day + BIRTH) * SECONDS_PER_DAY;
+        let events = happenings.iter().map(|&(day, which, number)| {
+            let (kind, code, value) = happening(which, number);
+            Event { known: second(day) + 3_600, clinical_offset: 0, kind, code, value, source: 0 }
+        });
+        let deceased = death.map(|day| Some(second(day)));
+        let patient = Patient { id: "p".into(), birth: Some(second(0)), sex: Sex::Female, deceased };
+        Timeline { patient, events: events.collect(), sources: Vec::new(), skipped: Skipped::default() }
+    }
+
+    /// The same life as ingest stores it: events that the model reads, facts and units by index.
+    fn shard(timeline: &Timeline, death: Option<i32>) -> Shard {
+        let mut shard = Shard { format: SHARD_FORMAT, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
+        let mut events = Vec::new();
+        let mut before = 0;
+        for event in timeline.events.iter().filter(|event| read_by_the_model(event.kind)) {
+            let place = |found: Option<usize>, len: usize| found.unwrap_or(len);
+            let fact = Fact::of(event);
+            let index = place(shard.facts.iter().position(|known| *known == fact), shard.facts.len());
+            if index == shard.facts.len() {
+                shard.facts.push(fact);
+            }
+            let number = if let Value::Quantity { value, unit, .. } = &event.value {
+                let index = place(shard.units.iter().position(|known| **known == **unit), shard.units.len());
+                if index == shard.units.len() {
+                    shard.units.push(unit.to_string());
+                }
+                Some((index as u16, *value as f32))
+            } else {
+                None
+            };
+            let day = event.known.div_euclid(SECONDS_PER_DAY) as i32 - BIRTH;
+            events.push(EventRow { after_days: day - before, fact: index as u32, number });
+            before = day;
+        }
+        let row =
+            PatientRow { key: [0; 16], split: Split::Test, sex: Sex::Female, follow_up_end: 40_000, death, events };
+        shard.patients.push(row);
+        shard
+    }
+
+    proptest! {
+        #[test]
+        fn a_row_reads_as_the_chart_it_came_from(
+            happenings in prop::collection::vec((0_i32..60, 0_u8..9, 3.0_f64..9.0), 0..60),
+            death in prop::option::of(0_i32..80), as_of in -5_i32..80
+        ) {
+            let mut happenings = happenings;
+            happenings.sort_by_key(|happening| happening.0);
+            let timeline = timeline(&happenings, death);
+            let shard = shard(&timeline, death);
+            static PHENOTYPES: std::sync::OnceLock<Phenotypes> = std::sync::OnceLock::new();
+            let (words, phenotypes) = (vocabulary(), PHENOTYPES.get_or_init(|| Phenotypes::parse(DEFAULT).unwrap()));
+            let end_of_day = i64::from(as_of + BIRTH + 1) * SECONDS_PER_DAY - 1;
+            let chart = encode_timeline(&timeline, &words, phenotypes, end_of_day);
+            let row = encode_row(&shard.patients[0], &shard, &words, phenotypes, as_of);
+            let of_chart: Vec<_> = chart.events.iter().map(|e| (e.day - BIRTH, e.key, e.number)).collect();
+            let of_row: Vec<_> = row.events.iter().map(|e| (e.day, e.key, e.number)).collect();
+            prop_assert_eq!(of_row, of_chart);
+            prop_assert_eq!((row.as_of_day, row.birth_day), (chart.as_of_day - BIRTH, chart.birth_day.map(|d| d - BIRTH)));
+            prop_assert_eq!((row.sex, row.deceased), (chart.sex, chart.deceased));
+            prop_assert_eq!(row.unknown, chart.unknown);
+            prop_assert_eq!(row.standing, chart.standing);
+        }
+    }
+}

@@ -1,13 +1,12 @@
 //! Figures over many outcomes: the headline mean, the negative controls, subgroups of patients.
 
-use super::figures::{DrawnAurocs, Estimate, LEAST_EVENTS, Scores, Task};
+use super::accepted::{FIVE_YEARS, YEAR};
+use super::figures::{Aurocs, Discrimination, DrawnAurocs, Estimate, LEAST_EVENTS, Scores, Task};
 use super::panel::{Panel, PanelRow, Target};
 use crate::patient_record::timeline::Sex;
 use crate::prediction::phenotype::Group;
+use rayon::prelude::*;
 use serde::Serialize;
-
-use super::accepted::{FIVE_YEARS, YEAR};
-use super::figures::Discrimination;
 
 /// One outcome with all that was found.
 pub struct Judged<'a> {
@@ -32,10 +31,15 @@ pub struct Mean {
     pub median_calibration_error: Option<f64>,
 }
 
+/// A set of outcomes by what they are.
+type OutcomeSet<'a> = (&'static str, &'a dyn Fn(&Task) -> bool);
+/// A set of patients by the row.
+type RowSet<'a> = (&'static str, &'a (dyn Fn(&PanelRow) -> bool + Sync));
+
 /// The headline and its neighbours, each over outcomes with at least [`LEAST_EVENTS`] events.
 pub fn means(judged: &[Judged<'_>]) -> Vec<Mean> {
     let control = |task: &Task| task.group == Group::Control;
-    let sets: [(&'static str, &dyn Fn(&Task) -> bool); 4] = [
+    let sets: [OutcomeSet<'_>; 4] = [
         ("accepted task-horizons", &|task| task.accepted),
         ("all at 1 year, without controls", &|task| !control(task) && task.horizon_days == YEAR),
         ("all at 5 years, without controls", &|task| !control(task) && task.horizon_days == FIVE_YEARS),
@@ -127,7 +131,7 @@ pub struct Subgroup {
 /// By sex and by age.
 pub fn subgroups(panel: &Panel, judged: &[Judged<'_>], draws: &[Vec<u16>]) -> Vec<Subgroup> {
     let aged = |row: &PanelRow, from: f64, to: f64| (from..to).contains(&row.age_years());
-    let groups: [(&'static str, &(dyn Fn(&PanelRow) -> bool + Sync)); 6] = [
+    let groups: [RowSet<'_>; 6] = [
         ("women", &|row| row.sex == Sex::Female),
         ("men", &|row| row.sex == Sex::Male),
         ("aged 30 to 49", &|row| aged(row, 0.0, 50.0)),
@@ -145,7 +149,6 @@ fn subgroup(
     draws: &[Vec<u16>],
     belongs: &(dyn Fn(&PanelRow) -> bool + Sync),
 ) -> Subgroup {
-    use rayon::prelude::*;
     let inside: Vec<bool> = panel.rows.iter().map(belongs).collect();
     let rows = || panel.rows.iter().zip(&inside).filter(|(_, inside)| **inside).map(|(row, _)| row.patient);
     let accepted = || judged.iter().filter(|one| one.task.accepted);
@@ -169,9 +172,8 @@ fn subgroup(
             }
         }
     }
-    let estimate = |figure: &dyn Fn(&super::figures::Aurocs) -> f64| {
-        mean.as_ref().and_then(|mean| mean.estimate(|aurocs| Some(figure(aurocs))))
-    };
+    let estimate =
+        |figure: &dyn Fn(&Aurocs) -> f64| mean.as_ref().and_then(|mean| mean.estimate(|aurocs| Some(figure(aurocs))));
     Subgroup {
         name,
         patients: rows().collect::<std::collections::BTreeSet<u32>>().len(),
