@@ -1,6 +1,8 @@
 //! Answering a hook now: the CDS Hooks words as types, the service definitions, prefetch, cards,
 //! and the spine that joins them.
 
+pub mod answer_hook;
+pub mod cards;
 pub mod prefetch;
 pub mod protocol;
 pub mod service_definition;

@@ -7,6 +7,9 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
+/// Bundles within Bundles beyond this depth are not looked into; the chart reader counts them.
+const DEEPEST_BUNDLE: usize = 8;
+
 /// The states of a prefetch key (CDS Hooks, "Prefetch").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -53,23 +56,18 @@ pub struct Arrived<'a> {
 struct Peek<'a> {
     #[serde(borrow, default)]
     resource_type: Word<'a>,
+    /// Of a Bundle.
     #[serde(borrow, default)]
-    entry: Option<Vec<PeekEntry<'a>>>,
+    entry: Option<&'a RawValue>,
+    /// Of an OperationOutcome.
+    #[serde(borrow, default)]
+    issue: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
 struct PeekEntry<'a> {
     #[serde(borrow, default)]
-    resource: Option<PeekResource<'a>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PeekResource<'a> {
-    #[serde(borrow, default)]
-    resource_type: Word<'a>,
-    #[serde(borrow, default)]
-    issue: Option<&'a RawValue>,
+    resource: Option<Peek<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -117,7 +115,7 @@ impl<'a> Arrived<'a> {
             if peek.resource_type.0.is_none() {
                 return Err(not_fhir());
             }
-            own.push((key, peek.state(&mut types)));
+            own.push((key, peek.state(&mut types, 0).ok_or_else(not_fhir)?));
             documents.push(raw);
         }
         let states = declared.iter().map(|known| (known.key.clone(), state_of(known, &own, &types))).collect();
@@ -159,37 +157,36 @@ fn unwrapped(raw: &RawValue) -> &RawValue {
 }
 
 impl Peek<'_> {
-    /// The state of a value that is a resource; adds the types it holds.
-    fn state(&self, types: &mut BTreeSet<String>) -> State {
+    /// The state of a value; adds the types it holds. `None` for a Bundle whose entries are none.
+    fn state(&self, types: &mut BTreeSet<String>, depth: usize) -> Option<State> {
         match self.resource_type.0.as_deref() {
-            Some("OperationOutcome") => State::Failed,
-            Some("Bundle") => self.bundle_state(types),
+            Some("OperationOutcome") if is_error(&self.issue) || depth == 0 => Some(State::Failed),
+            Some("OperationOutcome") => Some(State::Null),
+            Some("Bundle") if depth < DEEPEST_BUNDLE => self.bundle_state(types, depth),
             Some(name) => {
                 types.insert(name.to_owned());
-                State::Data
+                Some(State::Data)
             }
-            None => State::Absent,
+            // The chart reader counts it.
+            None => Some(State::Data),
         }
     }
 
-    fn bundle_state(&self, types: &mut BTreeSet<String>) -> State {
-        let (mut failed, mut any) = (false, false);
-        for resource in self.entry.iter().flatten().filter_map(|entry| entry.resource.as_ref()) {
-            match resource.resource_type.0.as_deref() {
-                Some("OperationOutcome") => failed |= is_error(&resource.issue),
-                Some(name) => {
-                    any = true;
-                    types.insert(name.to_owned());
-                }
-                None => any = true,
-            }
+    fn bundle_state(&self, types: &mut BTreeSet<String>, depth: usize) -> Option<State> {
+        let Some(entries) = self.entry else { return Some(State::Null) };
+        let entries: Vec<PeekEntry<'_>> = serde_json::from_str(entries.get()).ok()?;
+        let (mut any, mut failed) = (false, false);
+        for resource in entries.iter().filter_map(|entry| entry.resource.as_ref()) {
+            let state = resource.state(types, depth + 1)?;
+            any |= matches!(state, State::Data | State::Partial);
+            failed |= matches!(state, State::Failed | State::Partial);
         }
-        match (any, failed) {
+        Some(match (any, failed) {
             (true, true) => State::Partial,
             (true, false) => State::Data,
             (false, true) => State::Failed,
             (false, false) => State::Null,
-        }
+        })
     }
 }
 

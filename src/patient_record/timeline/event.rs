@@ -191,6 +191,24 @@ pub enum SkipReason {
     Duplicate,
 }
 
+impl SkipReason {
+    /// The stable word in reports, logs and metrics.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unreadable => "unreadable",
+            Self::TypeNotRead => "type-not-read",
+            Self::NoCode => "no-code",
+            Self::NoDate => "no-date",
+            Self::NotAFact => "not-a-fact",
+            Self::OtherPatient => "other-patient",
+            Self::NoPatient => "no-patient",
+            Self::NoValue => "no-value",
+            Self::DeathCertificate => "death-certificate",
+            Self::Duplicate => "duplicate",
+        }
+    }
+}
+
 /// Counts of what was not read, by resource type and reason.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skipped(pub BTreeMap<(Box<str>, SkipReason), u32>);

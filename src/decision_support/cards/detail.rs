@@ -1,0 +1,97 @@
+//! The card's long text, in GitHub-flavoured markdown without HTML.
+
+use super::compose::CardFacts;
+use super::wording::{date, horizon, left_out, percent, plain};
+use crate::decision_support::protocol::is_fhir_id;
+use crate::decision_support::service_definition::ShownOutcome;
+use crate::patient_record::timeline::Event;
+use crate::prediction::answer::{Reason, Risk};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+/// Reasons on a card.
+const MOST_REASONS: usize = 5;
+/// A change of risk smaller than this is not worth a line.
+const LEAST_CHANGE: f64 = 0.0005;
+
+/// Risks by horizon beside the average, what moved them, what was not read, and what this is not.
+pub(super) fn detail(facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &Risk) -> String {
+    let mut text = table(facts, shown);
+    text.push_str(&reasons(facts, risk));
+    text.push_str(&not_read(facts));
+    let _ = write!(
+        text,
+        "Estimated for {} by {} from {} events in this record. The model was trained on **synthetic data** only. \
+         What moved the estimate is association, not effect: changing it need not change the risk.",
+        date(facts.as_of),
+        facts.model,
+        facts.chart.events_read
+    );
+    text
+}
+
+fn table(facts: &CardFacts<'_>, shown: &ShownOutcome) -> String {
+    let mut text = format!("**{}**\n\n", plain(&shown.wording));
+    text.push_str("| Within | This patient | Average, same age and sex |\n|---|---|---|\n");
+    for risk in facts.answer.risks.iter().filter(|risk| *risk.phenotype == *shown.phenotype) {
+        let row = [horizon(risk.horizon_days), percent(risk.risk), percent(risk.baseline_risk)];
+        let _ = writeln!(text, "| {} |", row.join(" | "));
+    }
+    text.push('\n');
+    text
+}
+
+fn reasons(facts: &CardFacts<'_>, risk: &Risk) -> String {
+    let same = |reasons: &&crate::prediction::answer::Reasons| {
+        reasons.phenotype == risk.phenotype && reasons.horizon_days == risk.horizon_days
+    };
+    let found = facts.answer.reasons.iter().find(same).map(|found| found.reasons.as_slice()).unwrap_or_default();
+    let worth = |reason: &&Reason| (reason.risk_without - risk.risk).abs() >= LEAST_CHANGE;
+    let lines: Vec<String> =
+        found.iter().filter(worth).filter_map(|reason| line(facts, risk, reason)).take(MOST_REASONS).collect();
+    if lines.is_empty() {
+        return String::new();
+    }
+    format!("What moved the estimate for {} most:\n\n{}\n\n", horizon(risk.horizon_days), lines.join("\n"))
+}
+
+/// `- Prediabetes (finding), 2018-05-01: raises the estimate (without it 12 %), Condition/123`
+fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
+    let event: &Event = facts.event(reason.event)?;
+    let name = match event.code.display.trim() {
+        "" => plain(&event.code.code),
+        display => plain(display),
+    };
+    let when = date(event.known.saturating_add(event.clinical_offset));
+    let when = match reason.occurrences {
+        0 | 1 => when,
+        times => format!("{times} times, last {when}"),
+    };
+    let direction = if reason.risk_without < risk.risk { "raises" } else { "lowers" };
+    let without = percent(reason.risk_without);
+    let source = facts.timeline.source(event);
+    let reference = match is_fhir_id(&source.id) {
+        true => format!("`{}/{}`", source.resource_type, source.id),
+        false => format!("`{}` without an id", source.resource_type),
+    };
+    Some(format!("- {name}, {when}: {direction} the estimate (without it {without}), {reference}"))
+}
+
+fn not_read(facts: &CardFacts<'_>) -> String {
+    let mut parts = Vec::new();
+    if !facts.unread.is_empty() {
+        let keys: Vec<String> = facts.unread.iter().map(|key| format!("`{}`", key.replace('`', ""))).collect();
+        parts.push(format!("not sent, or not whole: {}", keys.join(", ")));
+    }
+    let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
+    for ((_, reason), count) in &facts.timeline.skipped.0 {
+        if let Some(words) = left_out(*reason) {
+            *counts.entry(words).or_default() += count;
+        }
+    }
+    parts.extend(counts.iter().map(|(words, count)| format!("{count} {words}")));
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!("Not read: {}.\n\n", parts.join("; ")),
+    }
+}
