@@ -218,7 +218,8 @@ mod tests {
     use super::*;
 
     fn states(prefetch: &str) -> Result<Vec<(String, State)>, PrefetchError> {
-        let members: crate::decision_support::protocol::Members<'_> = serde_json::from_str(prefetch).unwrap();
+        let raw: &RawValue = serde_json::from_str(prefetch).unwrap();
+        let members = members_of(raw).unwrap();
         let declared = standard();
         let arrived = Arrived::look(&members.0, &declared)?;
         arrived.require(&declared)?;

@@ -14,7 +14,7 @@ pub use feedback::{Feedback, OverrideReason, Reaction, read_feedback};
 pub use request::{AccessToken, Context, FhirAuthorization, HookRequest, RequestError};
 pub use response::{Action, Card, Coding, HookResponse, Indicator, Link, SelectionBehavior, Source, Suggestion};
 
-pub(crate) use members::{Members, is_fhir_id, members_of};
+pub(crate) use members::{is_fhir_id, members_of};
 
 #[cfg(test)]
 mod tests;
