@@ -1,10 +1,12 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
+//! - `architecture` the rules of the house: layers, names, the map
 //! - `governance` rows that outlive the process
 //! - `predict` charts on disk to written answers
 //! - `profiles` the FHIR definitions of what is written
 //! - `releases` one chart in R4, R4B and R5
 //! - `web` the HTTP face, through the real app
 
+mod architecture;
 mod governance;
 mod oracle;
 mod predict;
