@@ -3,7 +3,9 @@
 //! The listener answers at once; model and database load behind it. [`start`] is the same way in for the
 //! demonstration and for tests.
 
+use crate::decision_support::answer_hook::HookParts;
 use crate::decision_support::service_definition::Catalogue;
+use crate::governance::audit::Audit;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{self, Settings, SettingsError};
@@ -152,9 +154,15 @@ async fn load(
         token_budget: settings.engine.token_budget,
         queue_length: settings.engine.queue_length,
     };
-    let predictor = Predictor::start(oracle, size, settings.engine.cache_entries)?;
+    let hooks = HookParts {
+        catalogue: Arc::new(catalogue),
+        predictor: Arc::new(Predictor::start(oracle, size, settings.engine.cache_entries)?),
+        audit: Audit::new(database.clone()),
+        patience: settings.engine.deadline,
+        documentation_url: settings.server.documentation_url,
+    };
     let feedback = Feedback::new(database.clone());
-    state.become_ready(Parts { database, feedback, catalogue: Arc::new(catalogue), predictor: Arc::new(predictor) });
+    state.become_ready(Parts { database, feedback, hooks: Arc::new(hooks) });
     ReadyChanged { ready: true, model: &model }.emit();
     Ok(())
 }

@@ -102,19 +102,17 @@ impl Audit {
             .skipped
             .0
             .iter()
-            .map(|((r#type, reason), &count)| SkippedCount { r#type: known_type(r#type), reason: *reason, count })
+            .map(|((r#type, reason), &count)| SkippedCount {
+                r#type: fhir_fence::resource_type(r#type).unwrap_or("(no R4 type)"),
+                reason: *reason,
+                count,
+            })
             .collect();
         let skipped = serde_json::to_string(&skipped)?;
         let cards = serde_json::to_string(&row.cards)?;
         let abstained = serde_json::to_string(&row.abstained)?;
         self.database.run(|pool| insert(pool, row, [skipped, cards, abstained])).await
     }
-}
-
-/// A resource type as it may be written down: what a sender put in `resourceType` could be anything.
-fn known_type(name: &str) -> &str {
-    let is_type_name = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if is_type_name { name } else { "(not a type)" }
 }
 
 async fn insert(pool: sqlx::AnyPool, row: AuditRow, json: [String; 3]) -> Result<(), GovernanceError> {

@@ -1,9 +1,12 @@
 //! Every error to its status and outside wording: the only such table. A caller learns what to change, never
 //! what was sent; causes go to the log once, here.
 
+use crate::decision_support::answer_hook::HookError;
+use crate::decision_support::prefetch::PrefetchError;
 use crate::decision_support::protocol::RequestError;
 use crate::governance::GovernanceError;
 use crate::platform::telemetry::signals::CallRefused;
+use crate::prediction::predictor::AskError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -38,6 +41,8 @@ pub enum Problem {
     DatabaseAway,
     #[error("the call could not be recorded, so it was not answered")]
     NotRecorded(#[from] GovernanceError),
+    #[error(transparent)]
+    Hook(#[from] HookError),
     #[error("the call could not be answered because of a fault in this server")]
     Panic,
 }
@@ -71,24 +76,55 @@ impl Problem {
             Self::NotReady => row(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "transient"),
             Self::DatabaseAway => row(StatusCode::SERVICE_UNAVAILABLE, "database-away", "transient"),
             Self::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
+            Self::Hook(error) => hook_row(error),
             Self::Panic => row(StatusCode::INTERNAL_SERVER_ERROR, "panic", "exception"),
         }
     }
 
-    /// The member of the request to change.
-    fn expression(&self) -> Option<String> {
+    /// The members of the request to change.
+    fn expression(&self) -> Vec<String> {
         match self {
-            Self::Request(error) => error.member().map(str::to_string),
-            _ => None,
+            Self::Request(error) | Self::Hook(HookError::Request(error)) => {
+                error.member().map(str::to_string).into_iter().collect()
+            }
+            Self::Hook(HookError::HookNotServed) => vec!["hook".into()],
+            Self::Hook(HookError::Prefetch(PrefetchError::Missing { missing })) => {
+                missing.iter().map(|key| format!("prefetch.{key}")).collect()
+            }
+            Self::Hook(HookError::Prefetch(PrefetchError::NotFhir { key })) => {
+                vec![key.as_ref().map_or("prefetch".into(), |key| format!("prefetch.{key}"))]
+            }
+            _ => Vec::new(),
         }
     }
 
     /// What happened inside, for the log.
     fn cause(&self) -> Option<String> {
         match self {
-            Self::NotRecorded(error) => Some(error.to_string()),
+            Self::NotRecorded(error) | Self::Hook(HookError::NotRecorded(error)) => Some(error.to_string()),
             _ => None,
         }
+    }
+}
+
+/// The part of the table that the spine of a hook call fills.
+fn hook_row(error: &HookError) -> Row {
+    match error {
+        HookError::UnknownService => Problem::UnknownService.row(),
+        HookError::HookNotServed => row(StatusCode::BAD_REQUEST, "hook-not-served", "value"),
+        HookError::Request(error) => row(StatusCode::BAD_REQUEST, "invalid-request", issue_of(error)),
+        HookError::Prefetch(PrefetchError::NotFhir { .. }) => {
+            row(StatusCode::BAD_REQUEST, "prefetch-not-fhir", "structure")
+        }
+        HookError::Prefetch(PrefetchError::Missing { .. }) => {
+            row(StatusCode::PRECONDITION_FAILED, "data-missing", "required")
+        }
+        HookError::Ask(AskError::Full) => row(StatusCode::SERVICE_UNAVAILABLE, "busy", "throttled"),
+        HookError::Ask(AskError::TooLate) => row(StatusCode::SERVICE_UNAVAILABLE, "too-late", "timeout"),
+        HookError::Ask(AskError::Stopping) => row(StatusCode::SERVICE_UNAVAILABLE, "stopping", "transient"),
+        HookError::Ask(AskError::Failed) => row(StatusCode::INTERNAL_SERVER_ERROR, "model-failed", "exception"),
+        HookError::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
+        HookError::Interrupted => Problem::Panic.row(),
     }
 }
 
@@ -112,8 +148,8 @@ struct Issue {
     severity: &'static str,
     code: &'static str,
     details: Details,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    expression: Option<[String; 1]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    expression: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -147,8 +183,7 @@ impl ResponseError for Problem {
             _ => {}
         }
         let details = Details { coding: [Coding { system: "urn:prodrome:problem", code }], text: self.to_string() };
-        let expression = self.expression().map(|member| [member]);
-        let issue = [Issue { severity: "error", code: issue, details, expression }];
+        let issue = [Issue { severity: "error", code: issue, details, expression: self.expression() }];
         let body = serde_json::to_string(&OperationOutcome { resource_type: "OperationOutcome", issue });
         response.content_type("application/fhir+json; charset=utf-8").body(body.unwrap_or_default())
     }

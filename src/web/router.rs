@@ -1,7 +1,7 @@
 //! The whole route table, grouped by who calls. An address answers the methods it lists and refuses the others
 //! with `Allow`; a trailing slash makes no difference.
 
-use super::cds_hooks::{discovery, feedback};
+use super::cds_hooks::{call, discovery, feedback};
 use super::operations::{health, metrics};
 use super::problem::Problem;
 use actix_web::http::Method;
@@ -15,6 +15,7 @@ pub fn routes(config: &mut ServiceConfig) {
     config
         // EHRs.
         .service(read("/cds-services", discovery::discovery))
+        .service(write("/cds-services/{id}", call::call))
         .service(write("/cds-services/{id}/feedback", feedback::feedback))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))

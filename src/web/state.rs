@@ -1,11 +1,10 @@
 //! The few handles that a handler may reach.
 
 use super::problem::Problem;
-use crate::decision_support::service_definition::Catalogue;
+use crate::decision_support::answer_hook::HookParts;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{Mode, Settings};
-use crate::prediction::predictor::Predictor;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
 
@@ -13,8 +12,8 @@ use std::sync::{Arc, OnceLock};
 pub struct Parts {
     pub database: Database,
     pub feedback: Feedback,
-    pub catalogue: Arc<Catalogue>,
-    pub predictor: Arc<Predictor>,
+    /// The spine of a hook call.
+    pub hooks: Arc<HookParts>,
 }
 
 /// What every worker shares. Made before the listener; the parts arrive later.

@@ -22,6 +22,7 @@ mod types;
 pub use bundle::{CheckedBundle, Entry, check_bundle};
 pub use error::{FenceError, Place};
 pub use prune::{Finding, Oddity};
+pub use types::resource_type;
 
 /// Most bytes of one document.
 pub const MAX_BYTES: usize = 32 * 1024 * 1024;

@@ -6,7 +6,13 @@ use crate::tree::Node;
 /// R4's name of a resource's type.
 pub(crate) fn of(root: &Node<'_>) -> Result<&'static str, FenceError> {
     let name = root.get("resourceType").and_then(Node::text).ok_or(FenceError::NotAResource)?;
-    TYPES.binary_search(&&*name).ok().and_then(|index| TYPES.get(index)).copied().ok_or(FenceError::UnknownType)
+    resource_type(&name).ok_or(FenceError::UnknownType)
+}
+
+/// R4's resource type of this name. What a sender calls a type could be any word, also a patient's name:
+/// only these may be written down.
+pub fn resource_type(name: &str) -> Option<&'static str> {
+    TYPES.binary_search(&name).ok().and_then(|index| TYPES.get(index)).copied()
 }
 
 /// Sorted.

@@ -20,10 +20,8 @@ pub async fn call(
     id: Path<String>,
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
-    let arrived = clock::now();
     let parts = state.parts()?;
-    let facts = CallFacts { issuer: caller.issuer, development: state.development };
-    let answer = answer_hook(&parts.hooks, &id, &body.0, arrived, facts).await?;
-    let cache = if answer.cache_hit { "hit" } else { "miss" };
-    Ok(HttpResponse::Ok().insert_header((CACHE, cache)).json(answer.response))
+    let facts = CallFacts { arrived: clock::now(), issuer: caller.issuer, development: state.development };
+    let answer = answer_hook(&parts.hooks, &id, body.0, facts).await?;
+    Ok(HttpResponse::Ok().insert_header((CACHE, answer.cache.as_str())).json(answer.response))
 }

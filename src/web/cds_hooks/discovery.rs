@@ -7,5 +7,5 @@ use actix_web::web::Data;
 
 /// Every service with its prefetch templates.
 pub async fn discovery(state: Data<State>) -> Result<HttpResponse, Problem> {
-    Ok(HttpResponse::Ok().json(state.parts()?.catalogue.discovery()))
+    Ok(HttpResponse::Ok().json(state.parts()?.hooks.catalogue.discovery()))
 }

@@ -23,7 +23,7 @@ pub async fn feedback(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let parts = state.parts()?;
-    let service = parts.catalogue.find(&id).ok_or(Problem::UnknownService)?;
+    let service = parts.hooks.catalogue.find(&id).ok_or(Problem::UnknownService)?;
     let batch = read_feedback(&body.0)?;
     if batch.len() > MOST_ENTRIES {
         return Err(Problem::TooLarge);

@@ -3,6 +3,9 @@
 
 pub mod app;
 mod bodies;
+mod calls;
+mod canary;
+mod charts;
 mod cors;
 mod discovery;
 mod feedback;
