@@ -1,6 +1,7 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `architecture` the rules of the house: layers, names, the map
 //! - `governance` rows that outlive the process
+//! - `ingest` exports to datasets
 //! - `predict` charts on disk to written answers
 //! - `profiles` the FHIR definitions of what is written
 //! - `releases` one chart in R4, R4B and R5
@@ -8,6 +9,7 @@
 
 mod architecture;
 mod governance;
+mod ingest;
 mod oracle;
 mod predict;
 mod profiles;
