@@ -29,16 +29,22 @@ pub fn render(assessment: &Assessment, model: &dyn Oracle) -> String {
     let _ = writeln!(text, "{:width$}  horizon    risk  average  ratio  silent because", "outcome");
     for (risk, title) in risks.iter().zip(&titles) {
         let line = format!(
-            "{title:width$}  {:>7}  {:>5.1}%  {:>6.1}%  {:>5}  {}",
+            "{title:width$}  {:>7}  {:>6}  {:>7}  {:>5}  {}",
             horizon(risk.horizon_days),
-            risk.risk * 100.0,
-            risk.baseline_risk * 100.0,
+            percent(risk.risk),
+            percent(risk.baseline_risk),
             said_ratio(risk),
             assessment.silence(risk).unwrap_or(""),
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
     text
+}
+
+/// Two places below one percent, where one would say nothing.
+fn percent(probability: f64) -> String {
+    let percent = probability * 100.0;
+    if percent < 1.0 { format!("{percent:.2}%") } else { format!("{percent:.1}%") }
 }
 
 fn ratio(risk: &Risk) -> f64 {
