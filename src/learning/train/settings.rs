@@ -189,3 +189,20 @@ impl TrainSettings {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commented_file_states_the_defaults() {
+        let file: TrainSettings = toml::from_str(include_str!("../../../config/train-s.toml")).unwrap();
+        assert_eq!(file, TrainSettings::default());
+    }
+
+    #[test]
+    fn a_misspelt_key_is_an_error_that_names_it() {
+        let error = toml::from_str::<TrainSettings>("[schedule]\nepoch = 3").unwrap_err().to_string();
+        assert!(error.contains("epoch"), "{error}");
+    }
+}
