@@ -28,6 +28,8 @@ use std::time::{Duration, Instant};
 
 /// Checkpoints are written this often, beside those at every validation.
 const CHECKPOINT_EVERY: Duration = Duration::from_secs(120);
+/// Where there is no terminal for a bar, a line is printed this often.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// Index days per validation life, and the seed that fixes them for every run.
 const VALIDATION_DAYS: usize = 6;
 const VALIDATION_SEED: u64 = 20_260_101;
@@ -171,7 +173,7 @@ impl<'a> Trainer<'a> {
         self.announce(total);
         let bar = steps_bar(total, self.optimiser.step);
         let (mut taken, mut rows, mut kept) = (0_u64, 0_u64, Instant::now());
-        let begun = Instant::now();
+        let (begun, mut said) = (Instant::now(), Instant::now());
         while self.optimiser.step < total && !self.out_of_patience() {
             let batches = epoch(&self.train, self.settings, self.cursor.epoch);
             for batch in &batches[(self.cursor.batch as usize).min(batches.len())..] {
@@ -180,7 +182,13 @@ impl<'a> Trainer<'a> {
                 self.cursor.batch += 1;
                 (taken, rows) = (taken + 1, rows + losses.rows);
                 let speed = rows as f64 / begun.elapsed().as_secs_f64().max(1e-3);
-                bar.set_message(format!("{} | {speed:.0} day tokens/s", self.cursor.since.text()));
+                let line = format!("{} | {speed:.0} day tokens/s", self.cursor.since.text());
+                if bar.is_hidden() && said.elapsed() > SAY_EVERY {
+                    let seconds = begun.elapsed().as_secs_f64() / taken as f64 * (total - self.optimiser.step) as f64;
+                    eprintln!("step {} of {total}: {line}, about {:.0} min left", self.optimiser.step, seconds / 60.0);
+                    said = Instant::now();
+                }
+                bar.set_message(line);
                 bar.set_position(self.optimiser.step);
                 if self.optimiser.step.is_multiple_of(validate_every) || self.optimiser.step == total {
                     self.validate(per_epoch, &bar)?;
