@@ -4,20 +4,17 @@ use super::checkpoint::{self, Cursor, Losses, Validation};
 use super::lives::{Life, Words, lives};
 use super::optimiser::{Optimiser, Weight};
 use super::settings::TrainSettings;
-use super::targets::seen;
+use super::targets::{base_rates, next_days, seen};
 use super::validate::{LEAST_EVENTS, hazards, mean_auroc, moments, scores};
 use super::windows::{Window, epoch, seed_of};
 use crate::learning::shard::{Dataset, Split, hex};
 use crate::prediction::network::transformer::Dropout;
-use crate::prediction::network::{
-    BINS, NetworkConfig, Packed, Parameters, Transformer, initial_parameters, text_buckets,
-};
+use crate::prediction::network::{NetworkConfig, Packed, Parameters, Transformer, initial_parameters, text_buckets};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
 use anyhow::{Context, bail};
 use fused_ops::{HazardTargets, hazard_loss, set_cross_entropy};
 use indicatif::{ProgressBar, ProgressStyle};
-use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
@@ -326,57 +323,6 @@ impl<'a> Trainer<'a> {
         let best = self.best().map_or(0, |best| best.step);
         patience > 0 && self.cursor.validations.iter().filter(|v| v.step > best).count() >= patience
     }
-}
-
-/// Rows whose next active day is foreseen, and the known keys of that day.
-fn next_days(
-    packed: &Packed,
-    batch: &[Window],
-    lives: &[Life],
-    keys: usize,
-    settings: &TrainSettings,
-    rng: &mut impl Rng,
-) -> (Vec<u32>, Vec<Vec<u32>>) {
-    let wanted = batch.len() * settings.loss.next_days;
-    let mut chosen: Vec<&(usize, usize, usize)> = packed.day_rows.choose_multiple(rng, wanted).collect();
-    chosen.sort_unstable();
-    let set = |&&(window, day, _): &&(usize, usize, usize)| {
-        let history = &lives[batch[window].life].history;
-        let day = history.days[day];
-        let entries = &history.entries[day.start as usize..day.end as usize];
-        entries.iter().map(|entry| entry.key).filter(|&key| (key as usize) < keys).collect()
-    };
-    // The row before a day's row is the one that foresees it.
-    (chosen.iter().map(|&&(_, _, row)| row as u32 - 1).collect(), chosen.iter().map(set).collect())
-}
-
-/// Log base hazard of each bin and outcome, and the weight of each outcome, from one draw of index days.
-fn base_rates(
-    lives: &[Life],
-    phenotypes: &Phenotypes,
-    settings: &TrainSettings,
-    config: &NetworkConfig,
-) -> (Vec<f32>, Vec<f32>) {
-    let n = BINS * config.outcomes;
-    let (mut exposure, mut event, mut rows) = (vec![0f64; n], vec![0f64; n], 0f64);
-    for moment in moments(lives, settings.data.index_days, settings.data.within_years, settings.seed) {
-        let seen = seen(&lives[moment.life], phenotypes, moment.day);
-        exposure.iter_mut().zip(&seen.exposure).for_each(|(sum, &x)| *sum += x as f64);
-        event.iter_mut().zip(&seen.event).for_each(|(sum, &x)| *sum += x as f64);
-        rows += 1.0;
-    }
-    let rows = rows.max(1.0);
-    let base = (0..n).map(|i| ((event[i] / rows + 2e-5) / (exposure[i] / rows + 1e-2)).ln().clamp(-12.0, 1.0) as f32);
-    let mut weight: Vec<f64> = (0..config.outcomes)
-        .map(|outcome| {
-            let per_row: f64 = (0..BINS).map(|bin| event[bin * config.outcomes + outcome]).sum::<f64>() / rows;
-            let named = if outcome < config.named { 1.0 } else { settings.loss.auxiliary as f64 };
-            named * (per_row + 1e-3).powf(-settings.loss.rarity as f64)
-        })
-        .collect();
-    let scale = config.named as f64 / weight[..config.named].iter().sum::<f64>();
-    weight.iter_mut().for_each(|w| *w *= scale);
-    (base.collect(), weight.into_iter().map(|w| w as f32).collect())
 }
 
 fn identity(dataset: &Dataset, settings: &TrainSettings, vocabulary: &Vocabulary) -> anyhow::Result<String> {

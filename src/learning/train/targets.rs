@@ -1,8 +1,14 @@
-//! What happened after a read-out, bin by bin: exposure and events of every outcome.
+//! What is to be foreseen: exposure and events of every outcome after a read-out, the codes of the next active day,
+//! and how often everything happens at all.
 
 use super::lives::Life;
-use crate::prediction::network::{BIN_EDGES_DAYS, BINS};
+use super::settings::TrainSettings;
+use super::validate::moments;
+use super::windows::Window;
+use crate::prediction::network::{BIN_EDGES_DAYS, BINS, NetworkConfig, Packed};
 use crate::prediction::phenotype::{Phenotypes, Standing};
+use rand::Rng;
+use rand::seq::IndexedRandom;
 
 /// Exposure and events of one read-out, each `[bin * outcomes + outcome]`.
 pub struct Seen {
@@ -58,4 +64,55 @@ impl Seen {
             self.event[at] = f32::from(u8::from(happened));
         }
     }
+}
+
+/// Rows whose next active day is foreseen, and the known keys of that day.
+pub fn next_days(
+    packed: &Packed,
+    batch: &[Window],
+    lives: &[Life],
+    keys: usize,
+    settings: &TrainSettings,
+    rng: &mut impl Rng,
+) -> (Vec<u32>, Vec<Vec<u32>>) {
+    let wanted = batch.len() * settings.loss.next_days;
+    let mut chosen: Vec<&(usize, usize, usize)> = packed.day_rows.choose_multiple(rng, wanted).collect();
+    chosen.sort_unstable();
+    let set = |&&(window, day, _): &&(usize, usize, usize)| {
+        let history = &lives[batch[window].life].history;
+        let day = history.days[day];
+        let entries = &history.entries[day.start as usize..day.end as usize];
+        entries.iter().map(|entry| entry.key).filter(|&key| (key as usize) < keys).collect()
+    };
+    // The row before a day's row is the one that foresees it.
+    (chosen.iter().map(|&&(_, _, row)| row as u32 - 1).collect(), chosen.iter().map(set).collect())
+}
+
+/// Log base hazard of each bin and outcome, and the weight of each outcome, from one draw of index days.
+pub fn base_rates(
+    lives: &[Life],
+    phenotypes: &Phenotypes,
+    settings: &TrainSettings,
+    config: &NetworkConfig,
+) -> (Vec<f32>, Vec<f32>) {
+    let n = BINS * config.outcomes;
+    let (mut exposure, mut event, mut rows) = (vec![0f64; n], vec![0f64; n], 0f64);
+    for moment in moments(lives, settings.data.index_days, settings.data.within_years, settings.seed) {
+        let seen = seen(&lives[moment.life], phenotypes, moment.day);
+        exposure.iter_mut().zip(&seen.exposure).for_each(|(sum, &x)| *sum += x as f64);
+        event.iter_mut().zip(&seen.event).for_each(|(sum, &x)| *sum += x as f64);
+        rows += 1.0;
+    }
+    let rows = rows.max(1.0);
+    let base = (0..n).map(|i| ((event[i] / rows + 2e-5) / (exposure[i] / rows + 1e-2)).ln().clamp(-12.0, 1.0) as f32);
+    let mut weight: Vec<f64> = (0..config.outcomes)
+        .map(|outcome| {
+            let per_row: f64 = (0..BINS).map(|bin| event[bin * config.outcomes + outcome]).sum::<f64>() / rows;
+            let named = if outcome < config.named { 1.0 } else { settings.loss.auxiliary as f64 };
+            named * (per_row + 1e-3).powf(-settings.loss.rarity as f64)
+        })
+        .collect();
+    let scale = config.named as f64 / weight[..config.named].iter().sum::<f64>();
+    weight.iter_mut().for_each(|w| *w *= scale);
+    (base.collect(), weight.into_iter().map(|w| w as f32).collect())
 }
