@@ -81,7 +81,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     let card = super::card::card(name, first, runs.len(), &dataset, &phenotypes, &fitted, &limits);
     parts.insert(VOCABULARY.to_owned(), serde_json::to_vec(&vocabulary)?);
     parts.insert(PHENOTYPES.to_owned(), first.phenotypes.clone().into_bytes());
-    parts.insert(CALIBRATION.to_owned(), serde_json::to_vec_pretty(&fitted)?);
+    parts.insert(CALIBRATION.to_owned(), serde_json::to_vec(&fitted)?);
     parts.insert(CARD.to_owned(), card.into_bytes());
     let manifest = Manifest {
         format: PACKAGE_FORMAT,
