@@ -55,8 +55,9 @@ async fn a_second_call_of_the_same_chart_comes_from_the_cache_with_uuids_of_its_
     let cache = |answer: &Answer| answer.header("x-prodrome-cache").map(str::to_string);
     assert_eq!(cache(&first).as_deref(), Some("miss"));
     assert_eq!((cache(&repeated).as_deref(), cache(&other).as_deref()), (Some("hit"), Some("hit")));
-    assert_eq!(first.json(), repeated.json());
-    assert_ne!(cards(&first)[0]["uuid"], cards(&other)[0]["uuid"]);
+    let uuids = |answer: &Answer| cards(answer).into_iter().map(|card| card["uuid"].to_string()).collect::<Vec<_>>();
+    assert_eq!(uuids(&first), uuids(&repeated));
+    assert!(uuids(&first).iter().all(|uuid| !uuids(&other).contains(uuid)));
 }
 
 #[actix_web::test]

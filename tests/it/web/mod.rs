@@ -7,6 +7,7 @@ mod calls;
 mod canary;
 mod charts;
 mod cors;
+mod credentials;
 mod discovery;
 mod feedback;
 mod http;
