@@ -216,10 +216,7 @@ fn check_json(text: &str) -> Result<(), ChartError> {
     serde_json::from_str::<serde::de::IgnoredAny>(text).map(|_| ()).map_err(not_json)
 }
 
-/// A resource type as it may stand in a report: the sender's word only where it looks like one.
-fn label(resource_type: &str) -> &str {
-    let plausible = resource_type.len() <= 40
-        && resource_type.starts_with(|first: char| first.is_ascii_uppercase())
-        && resource_type.bytes().all(|byte| byte.is_ascii_alphabetic());
-    if plausible { resource_type } else { UNKNOWN_TYPE }
+/// A resource type as it may stand in a report: never a word that only the sender knows.
+fn label(resource_type: &str) -> &'static str {
+    fhir::known_type(resource_type).unwrap_or(UNKNOWN_TYPE)
 }
