@@ -1,4 +1,5 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
+//! - `demo` server and sandbox EHR as a user meets them
 //! - `architecture` the rules of the house: layers, names, the map
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
@@ -8,6 +9,7 @@
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
+mod demo;
 mod governance;
 mod ingest;
 mod oracle;

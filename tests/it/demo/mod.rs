@@ -1,0 +1,4 @@
+//! The demo as its user meets it: the real server and the real page, driven over HTTP.
+
+mod page;
+mod process;

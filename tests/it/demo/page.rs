@@ -1,0 +1,231 @@
+//! The page, from the list of patients to stored feedback. Patients are the shipped ones; the model knows ages only.
+
+use crate::oracle::AgeOracle;
+use prodrome::cli::demo::{Demo, Demonstration, start_with};
+use sqlx::Row;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tempfile::TempDir;
+
+/// A woman of 66 with diabetes, and a boy of 15, among the shipped patients.
+const ELDERLY: &str = "ea00034";
+const CHILD: &str = "da00007";
+const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/patients");
+
+struct Page {
+    demo: Demonstration,
+    folder: TempDir,
+}
+
+struct Answer {
+    status: u16,
+    policy: String,
+    text: String,
+}
+
+impl Page {
+    /// With the two patients that most tests need, to be quick.
+    async fn start() -> Self {
+        let few = tempfile::tempdir().expect("a folder");
+        for id in [ELDERLY, CHILD] {
+            let file = format!("{id}.ndjson.zst");
+            std::fs::copy(Path::new(SHIPPED).join(&file), few.path().join(&file)).expect("a shipped patient");
+        }
+        Self::start_with_patients(Some(few.path().into())).await
+    }
+
+    async fn start_with_patients(patients: Option<PathBuf>) -> Self {
+        crate::web::logs::keep();
+        let folder = tempfile::tempdir().expect("a folder");
+        let free = "127.0.0.1:0".parse().expect("an address");
+        let arguments = Demo { bind: free, page: free, data: Some(folder.path().into()), patients };
+        let load = |_: &_| Ok(Arc::new(AgeOracle::new(Duration::ZERO)) as Arc<_>);
+        let mut demo = start_with(&arguments, load).await.expect("a running demo");
+        demo.server.ready().await.expect("a ready server");
+        Self { demo, folder }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.read(awc::Client::default().get(self.url(path)).send()).await
+    }
+
+    async fn submit(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+        self.read(awc::Client::default().post(self.url(path)).insert_header(("x-part", "1")).send_form(&form)).await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.demo.page)
+    }
+
+    async fn read(&self, request: awc::SendClientRequest) -> Answer {
+        let mut answer = request.await.expect("an answer");
+        let body = answer.body().limit(64 << 20).await.expect("a whole body");
+        let policy = answer.headers().get("content-security-policy").map(|value| format!("{value:?}"));
+        let text = String::from_utf8(body.to_vec()).expect("text");
+        Answer { status: answer.status().as_u16(), policy: policy.unwrap_or_default(), text }
+    }
+
+    /// Opens a chart and gives what the page shows of the answer.
+    async fn open(&self, patient: &str, as_of: &str) -> String {
+        let answer = self.submit(&format!("/patients/{patient}/open"), &[("as-of", as_of)]).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.text
+    }
+}
+
+/// The value that follows `before`, up to the next quotation mark.
+fn after<'a>(text: &'a str, before: &str) -> &'a str {
+    let rest = text.split_once(before).unwrap_or_else(|| panic!("no `{before}` in {text}")).1;
+    rest.split_once('"').expect("a quotation mark").0
+}
+
+#[actix_web::test]
+async fn the_list_shows_every_shipped_patient_and_says_that_none_is_real() {
+    let page = Page::start_with_patients(None).await;
+    let list = page.get("/").await;
+    assert_eq!(list.status, 200);
+    assert!(list.text.matches("href=\"/patients/").count() >= 20, "{}", list.text);
+    assert!(list.text.contains("Nobody here is real"));
+    assert!(list.text.contains("Diabetes mellitus type 2"));
+}
+
+#[actix_web::test]
+async fn nothing_of_the_page_is_inline_or_from_elsewhere() {
+    let page = Page::start().await;
+    for path in ["/".to_owned(), format!("/patients/{ELDERLY}")] {
+        let answer = page.get(&path).await;
+        assert!(answer.policy.contains("default-src 'none'") && !answer.policy.contains("unsafe"), "{}", answer.policy);
+        assert!(!answer.text.contains(" style=") && !answer.text.contains(" onclick="));
+        assert!(!answer.text.contains("<script>") && !answer.text.contains("<style"));
+    }
+}
+
+#[actix_web::test]
+async fn a_chart_shows_problems_results_and_the_record_by_age() {
+    let page = Page::start().await;
+    let chart = page.get(&format!("/patients/{ELDERLY}")).await.text;
+    for part in ["Open chart", "Diabetes mellitus type 2", "HbA1c", "The record by age", "<rect", "66 years"] {
+        assert!(chart.contains(part), "{part} in {chart}");
+    }
+}
+
+#[actix_web::test]
+async fn a_chart_in_the_past_knows_nothing_later() {
+    let page = Page::start().await;
+    let chart = page.get(&format!("/patients/{ELDERLY}?as-of=1990-06-01")).await.text;
+    assert!(!chart.contains("Diabetes mellitus type 2") && !chart.contains("HbA1c"), "{chart}");
+    assert_eq!(page.get(&format!("/patients/{ELDERLY}?as-of=2990-06-01")).await.status, 400);
+    assert_eq!(page.get(&format!("/patients/{ELDERLY}?as-of=1066")).await.status, 400);
+}
+
+#[actix_web::test]
+async fn an_unknown_patient_is_not_found() {
+    let page = Page::start().await;
+    assert_eq!(page.get("/patients/nobody").await.status, 404);
+    assert_eq!(page.submit("/patients/nobody/open", &[]).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_form_of_another_site_fires_nothing() {
+    let page = Page::start().await;
+    let request = awc::Client::default().post(page.url(&format!("/patients/{ELDERLY}/open")));
+    let answer = page.read(request.insert_header(("sec-fetch-site", "cross-site")).send_form(&[("as-of", "")])).await;
+    assert_eq!(answer.status, 403);
+}
+
+#[actix_web::test]
+async fn opening_a_chart_draws_the_cards_and_the_second_time_comes_from_the_cache() {
+    let page = Page::start().await;
+    let first = page.open(ELDERLY, "").await;
+    assert!(first.contains("<article class=\"card ") && first.contains("cache miss"), "{first}");
+    assert!(first.contains("Dismiss…") && first.contains("Source: ") && first.contains("Copy as curl"));
+    let second = page.open(ELDERLY, "").await;
+    assert!(second.contains("cache hit"), "{second}");
+}
+
+#[actix_web::test]
+async fn a_patient_at_no_risk_gives_no_cards_and_says_so() {
+    let page = Page::start().await;
+    let answer = page.open(CHILD, "").await;
+    assert!(answer.contains("No cards.") && !answer.contains("<article"), "{answer}");
+}
+
+#[actix_web::test]
+async fn opening_a_chart_in_the_past_answers_as_of_then() {
+    let page = Page::start().await;
+    let young = page.open(ELDERLY, "1990-06-01").await;
+    assert!(young.contains("No cards."), "{young}");
+    assert!(young.contains("org.prodrome.as-of") && young.contains("1990-06-01T23:59:59Z"), "{young}");
+}
+
+#[actix_web::test]
+async fn the_ready_made_request_is_answered_like_the_page_says() {
+    let page = Page::start().await;
+    let request = page.get(&format!("/patients/{ELDERLY}/patient-view.json")).await;
+    assert_eq!(request.status, 200, "{}", request.text);
+    let url = format!("{}/cds-services/early-detection", page.demo.cds);
+    let call = awc::Client::default().post(url).content_type("application/json").send_body(request.text);
+    let answer = page.read(call).await;
+    let answer: serde_json::Value = serde_json::from_str(&answer.text).expect("JSON");
+    assert!(!answer["cards"].as_array().expect("cards").is_empty(), "{answer}");
+}
+
+#[actix_web::test]
+async fn an_accepted_suggestion_is_stored_by_the_server() {
+    let page = Page::start().await;
+    let opened = page.open(ELDERLY, "").await;
+    let (card, suggestion) = (after(&opened, "name=\"card\" value=\""), after(&opened, "name=\"suggestion\" value=\""));
+    let path = format!("/patients/{ELDERLY}/decisions");
+    let said = page.submit(&path, &[("card", card), ("suggestion", suggestion)]).await.text;
+    assert!(said.contains("Accepted: ") && said.contains("Feedback stored by the server"), "{said}");
+    assert_eq!(stored(&page, card).await, ["accepted"]);
+    assert!(page.get(&format!("/patients/{ELDERLY}")).await.text.contains("Decided earlier on this page"));
+}
+
+#[actix_web::test]
+async fn a_dismissal_is_stored_with_its_reason() {
+    let page = Page::start().await;
+    let opened = page.open(ELDERLY, "").await;
+    let (card, reason) = (after(&opened, "name=\"card\" value=\""), after(&opened, "name=\"reason\" value=\""));
+    let form = [("card", card), ("reason", reason), ("comment", "seen last week")];
+    let said = page.submit(&format!("/patients/{ELDERLY}/decisions"), &form).await.text;
+    assert!(said.contains("Dismissed: ") && said.contains("Feedback stored by the server"), "{said}");
+    assert_eq!(stored(&page, card).await, ["overridden"]);
+}
+
+#[actix_web::test]
+async fn a_card_that_was_never_shown_cannot_be_decided_on() {
+    let page = Page::start().await;
+    let form = [("card", "6c5d3f0e-8b0f-4a52-9d57-3f1b7a0a9e21"), ("comment", "no")];
+    assert_eq!(page.submit(&format!("/patients/{ELDERLY}/decisions"), &form).await.status, 404);
+}
+
+#[actix_web::test]
+async fn a_server_that_does_not_answer_is_said() {
+    let page = Page::start().await;
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("an address");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("one.ndjson.zst");
+    std::fs::copy(Path::new(SHIPPED).join(format!("{ELDERLY}.ndjson.zst")), file).expect("a shipped patient");
+    let charts = prodrome::sandbox_ehr::read_folder(folder.path()).expect("patients");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let ehr = prodrome::sandbox_ehr::SandboxEhr::new(charts, format!("http://{silent}"), String::new());
+    let server = ehr.serve(listener).expect("a page");
+    let handle = server.handle();
+    actix_web::rt::spawn(server);
+    let request = awc::Client::default().post(format!("http://{address}/patients/{ELDERLY}/open"));
+    let answer = page.read(request.insert_header(("x-part", "1")).send_form(&[("as-of", "")])).await;
+    assert!(answer.text.contains("does not answer"), "{}", answer.text);
+    handle.stop(false).await;
+}
+
+/// The outcomes that the server's database holds for a card.
+async fn stored(page: &Page, card: &str) -> Vec<String> {
+    sqlx::any::install_default_drivers();
+    let url = format!("sqlite:{}", page.folder.path().join("prodrome.sqlite").display());
+    let pool = sqlx::AnyPool::connect(&url).await.expect("a second connection");
+    let rows = sqlx::query("select outcome from feedback where card = $1").bind(card).fetch_all(&pool).await;
+    rows.expect("rows").iter().map(|row| row.get("outcome")).collect()
+}
