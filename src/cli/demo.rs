@@ -134,6 +134,7 @@ pub struct Demonstration {
 
 /// Starts both with the model package of the settings.
 pub async fn start(arguments: &Demo) -> Result<Demonstration, DemoError> {
+    logging::start(&settings_of(arguments.bind, Path::new("."))?.telemetry);
     start_with(arguments, |settings| Ok(Arc::new(Model::load(&settings.path)?))).await
 }
 
@@ -146,9 +147,7 @@ pub async fn start_with(
     drop(listen(arguments.bind, "--bind")?);
     let charts = read_folder(&arguments.patients.clone().unwrap_or_else(|| shipped("demo/patients")))?;
     let (folder, temporary) = database_folder(arguments.data.as_deref())?;
-    let settings = settings_of(arguments.bind, &folder)?;
-    logging::start(&settings.telemetry);
-    let server = serve::start_with(settings, load_model).await?;
+    let server = serve::start_with(settings_of(arguments.bind, &folder)?, load_model).await?;
     let (page, cds) = (address_of(page_listener.local_addr()?), address_of(server.address));
     let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
     let serving = SandboxEhr::new(charts, cds.clone(), page.clone()).serve(page_listener)?;
