@@ -158,7 +158,7 @@ fn measurements(measured: &[Measured]) -> Markup {
                 @if let Some((at, value)) = one.history.last() {
                     li {
                         span .name { (one.name) }
-                        span .value { (number(*value)) " " span .unit { (one.unit) } }
+                        span .value { (number(*value)) " " span .unit { (readable_unit(&one.unit)) } }
                         (sparkline(&one.history))
                         span .quiet { (day(*at)) }
                     }
@@ -189,6 +189,11 @@ fn sparkline(history: &[(Timestamp, f64)]) -> Markup {
             }
         }
     }
+}
+
+/// UCUM as a clinician writes it.
+fn readable_unit(unit: &str) -> String {
+    unit.replace("mm[Hg]", "mmHg").replace("{1.73_m2}", "1.73 m²").replace("kg/m2", "kg/m²")
 }
 
 fn number(value: f64) -> String {

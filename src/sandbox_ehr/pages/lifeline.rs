@@ -44,7 +44,7 @@ pub fn lifeline(chart: &Chart, now: Timestamp, as_of: Option<Timestamp>) -> Opti
         figure .lifeline {
             div .lane-names aria-hidden="true" {
                 @for (name, _) in LANES { span { (name) } }
-                @for _ in bars { span { "Problem" } }
+                @if !bars.is_empty() { span { "Problems" } }
             }
             svg width="100%" height=(height) role="img" aria-label=(described(chart, &problems)) {
                 (axis(&span, height))
