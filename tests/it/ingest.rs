@@ -347,6 +347,10 @@ fn a_killed_ingest_continues_and_ends_with_the_same_bytes() {
         now > fresh.get()
     }));
     assert!(!spill.join("bucket-0000.part").exists(), "killed too late to show anything");
+    // What was being written at that moment is torn.
+    let worker = spill.join("worker-00.spill");
+    let mut torn = std::fs::OpenOptions::new().append(true).open(worker).unwrap();
+    torn.write_all(b"half a block").unwrap();
     // While buckets are read, with another number of threads.
     assert!(kill_when(command(place.path(), "killed", 2), || spill.join("bucket-0002.part").exists()));
     assert!(!place.path().join("killed/dataset.json").exists(), "killed too late to show anything");
