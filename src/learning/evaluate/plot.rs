@@ -3,7 +3,7 @@
 //! Colours differ in lightness too, so that they survive print; shapes carry what colours say.
 
 use super::figures::{Calibration, Task};
-use super::report::title;
+use super::report::{horizon, title};
 use super::run::Evaluation;
 use std::fmt::Write;
 
@@ -12,6 +12,8 @@ const AGE_SEX: &str = "#9a9a9a";
 const REGRESSION: &str = "#c9812b";
 const INK: &str = "#222";
 const GRID: &str = "#e3e3e3";
+
+const FOREST_WIDTH: f64 = 880.0;
 
 /// A picture being drawn.
 struct Picture {
@@ -88,11 +90,11 @@ pub fn forest(evaluation: &Evaluation) -> String {
     let mut tasks: Vec<&Task> = shown(evaluation).filter(|task| task.discrimination.is_some()).collect();
     let auroc = |task: &&Task| task.discrimination.map_or(0.0, |d| d.model.value);
     tasks.sort_by(|a, b| auroc(b).total_cmp(&auroc(a)));
-    let (left, right, top, step) = (330.0, 30.0, 66.0, 22.0);
-    let mut picture = Picture::new(860.0, top + step * tasks.len() as f64 + 50.0);
+    let (left, right, top, step) = (350.0, 30.0, 66.0, 22.0);
+    let mut picture = Picture::new(FOREST_WIDTH, top + step * tasks.len() as f64 + 50.0);
     let (low, high) = (0.4, 1.0);
     let bottom = top + step * tasks.len() as f64;
-    let x = |auroc: f64| left + (auroc.clamp(low, high) - low) / (high - low) * (picture_width() - left - right);
+    let x = |auroc: f64| left + (auroc.clamp(low, high) - low) / (high - low) * (FOREST_WIDTH - left - right);
     picture.text((20.0, 24.0), 15.0, "start", "AUROC with 95 % intervals");
     picture.dot((340.0, 44.0), 4.0, MODEL);
     picture.text((350.0, 48.0), 12.0, "start", "model");
@@ -120,18 +122,15 @@ pub fn forest(evaluation: &Evaluation) -> String {
     picture.finish()
 }
 
-fn picture_width() -> f64 {
-    860.0
-}
-
 /// The accepted outcomes; all where none is.
 fn shown(evaluation: &Evaluation) -> impl Iterator<Item = &Task> {
     let some = evaluation.tasks.iter().any(|task| task.accepted);
     evaluation.tasks.iter().filter(move |task| task.accepted || !some)
 }
 
-const PANEL: f64 = 170.0;
+const PANEL: f64 = 190.0;
 const COLUMNS: usize = 5;
+const LONGEST_TITLE: usize = 38;
 
 /// Small pictures in rows of five, one per outcome with calibration figures.
 fn panels(
@@ -142,22 +141,16 @@ fn panels(
     let tasks: Vec<(&Task, &Calibration)> =
         shown(evaluation).filter_map(|task| Some((task, task.calibration.as_ref()?))).collect();
     let rows = tasks.len().div_ceil(COLUMNS) as f64;
-    let mut picture = Picture::new(PANEL * COLUMNS as f64 + 20.0, 46.0 + rows * (PANEL + 20.0) + 20.0);
+    let mut picture = Picture::new(PANEL * COLUMNS as f64 + 20.0, 60.0 + rows * (PANEL + 10.0) + 20.0);
     picture.text((20.0, 24.0), 15.0, "start", heading);
     for (place, (task, calibration)) in tasks.iter().enumerate() {
         let left = 30.0 + PANEL * (place % COLUMNS) as f64;
-        let top = 62.0 + (PANEL + 20.0) * (place / COLUMNS) as f64;
-        let side = PANEL - 44.0;
-        let name = title(task);
-        let name: String = if name.chars().count() > 27 {
-            // The horizon stays: two pictures of one outcome differ by nothing else.
-            let horizon = super::report::horizon(task.horizon_days);
-            let room = 25_usize.saturating_sub(horizon.len());
-            format!("{}…, {horizon}", task.title.chars().take(room).collect::<String>())
-        } else {
-            name
-        };
-        picture.text((left, top - 6.0), 10.0, "start", &name);
+        let top = 70.0 + (PANEL + 10.0) * (place / COLUMNS) as f64;
+        let side = PANEL - 54.0;
+        // Two lines: long titles differ at their ends.
+        let name: String = task.title.chars().take(LONGEST_TITLE).collect();
+        picture.text((left - 10.0, top - 18.0), 9.0, "start", &name);
+        picture.text((left - 10.0, top - 7.0), 9.0, "start", &horizon(task.horizon_days));
         draw(&mut picture, (left, top), side, calibration);
     }
     let foot = picture.height - 10.0;
@@ -172,6 +165,7 @@ pub fn reliability(evaluation: &Evaluation) -> String {
         let scale = round_up(most);
         let place = |risk: f64, observed: f64| (at.0 + risk / scale * side, at.1 + side - observed / scale * side);
         frame(picture, at, side, scale);
+        picture.text((at.0 + side, at.1 + side + 11.0), 9.0, "end", &format!("{scale}"));
         picture.line(place(0.0, 0.0), place(scale, scale), AGE_SEX, 1.0);
         for pair in figures.curve.windows(2) {
             picture.line(place(pair[0].risk, pair[0].observed), place(pair[1].risk, pair[1].observed), MODEL, 1.4);
@@ -184,29 +178,32 @@ pub fn reliability(evaluation: &Evaluation) -> String {
 
 /// Mean risk of each tenth of the rows, as bars, with the alert threshold across.
 pub fn risks(evaluation: &Evaluation) -> String {
-    panels(evaluation, "Mean risk of each tenth of the rows; line: alert threshold", |picture, at, side, figures| {
-        let most = figures.curve.iter().map(|bin| bin.risk).fold(0.0, f64::max);
-        let scale = round_up(most);
-        frame(picture, at, side, scale);
-        let wide = side / figures.curve.len().max(1) as f64;
-        for (place, bin) in figures.curve.iter().enumerate() {
-            let tall = bin.risk / scale * side;
-            picture.bar((at.0 + wide * place as f64 + 1.0, at.1 + side - tall), (wide - 2.0, tall), MODEL);
-        }
-        let threshold = figures.alerts.threshold;
-        if threshold < scale {
-            let y = at.1 + side - threshold / scale * side;
-            picture.line((at.0, y), (at.0 + side, y), REGRESSION, 1.4);
-        }
-    })
+    panels(
+        evaluation,
+        "Mean risk of each tenth of the rows, lowest first; line: alert threshold",
+        |picture, at, side, figures| {
+            let most = figures.curve.iter().map(|bin| bin.risk).fold(0.0, f64::max);
+            let scale = round_up(most);
+            frame(picture, at, side, scale);
+            let wide = side / figures.curve.len().max(1) as f64;
+            for (place, bin) in figures.curve.iter().enumerate() {
+                let tall = bin.risk / scale * side;
+                picture.bar((at.0 + wide * place as f64 + 1.0, at.1 + side - tall), (wide - 2.0, tall), MODEL);
+            }
+            let threshold = figures.alerts.threshold;
+            if threshold < scale {
+                let y = at.1 + side - threshold / scale * side;
+                picture.line((at.0, y), (at.0 + side, y), REGRESSION, 1.4);
+            }
+        },
+    )
 }
 
-/// Axes with their end written.
+/// Axes, the upright one with its end written.
 fn frame(picture: &mut Picture, at: (f64, f64), side: f64, scale: f64) {
     picture.line(at, (at.0, at.1 + side), INK, 0.8);
     picture.line((at.0, at.1 + side), (at.0 + side, at.1 + side), INK, 0.8);
     picture.text((at.0 - 3.0, at.1 + 8.0), 9.0, "end", &format!("{scale}"));
-    picture.text((at.0 + side, at.1 + side + 11.0), 9.0, "end", &format!("{scale}"));
 }
 
 /// The next of 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.
