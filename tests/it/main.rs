@@ -1,6 +1,7 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `demo` server and sandbox EHR as a user meets them
 //! - `architecture` the rules of the house: layers, names, the map
+//! - `decision_support` worked examples and what a card looks like
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
 //! - `predict` charts on disk to written answers
@@ -10,6 +11,7 @@
 
 mod architecture;
 mod demo;
+mod decision_support;
 mod governance;
 mod ingest;
 mod oracle;

@@ -1,0 +1,150 @@
+//! Hook calls through the spine itself: the worked examples of the shipped services, and what a card looks like.
+
+use crate::oracle::AgeOracle;
+use prodrome::decision_support::answer_hook::{CallFacts, HookAnswer, HookError, HookParts, answer_hook};
+use prodrome::decision_support::prefetch::PrefetchError;
+use prodrome::decision_support::service_definition::Catalogue;
+use prodrome::governance::audit::Audit;
+use prodrome::platform::database::Database;
+use prodrome::prediction::answer::Oracle;
+use prodrome::prediction::predictor::{CacheStatus, EngineSize, Predictor};
+use serde_json::{Value, json};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A spine with a database of its own, answering the services of a folder.
+async fn spine(services: &Path, folder: &Path) -> Arc<HookParts> {
+    let oracle: Arc<dyn Oracle> = Arc::new(AgeOracle::new(Duration::ZERO));
+    let catalogue = Catalogue::load(services, oracle.outcomes()).expect("valid services");
+    let size = EngineSize { threads: 1, token_budget: 2048, queue_length: 8 };
+    let database = Database::open(&format!("sqlite:{}", folder.join("test.sqlite").display())).await.expect("open");
+    Arc::new(HookParts {
+        catalogue: Arc::new(catalogue),
+        predictor: Arc::new(Predictor::start(oracle, size, 100).expect("threads")),
+        audit: Audit::new(database),
+        patience: Duration::from_secs(20),
+        documentation_url: None,
+    })
+}
+
+async fn ask(parts: &Arc<HookParts>, service: &str, request: &Value) -> Result<HookAnswer, HookError> {
+    let facts = CallFacts { arrived: prodrome::platform::clock::now(), issuer: None, development: true };
+    answer_hook(parts, service, request.to_string().into_bytes(), facts).await
+}
+
+/// An old woman with a prediabetes of 2018, as of 2020; her Condition's id is given.
+fn request(condition: &str) -> Value {
+    json!({
+        "hook": "patient-view",
+        "hookInstance": "d1577c69-dfbe-44ad-ba6d-3e05e953b2ea",
+        "context": { "userId": "Practitioner/u", "patientId": "p-1", "encounterId": "e-1" },
+        "extension": { "org.prodrome.as-of": "2020-03-04T00:00:00Z" },
+        "prefetch": {
+            "patient": { "resourceType": "Patient", "id": "p-1", "birthDate": "1945-02-03", "gender": "female" },
+            "conditions": { "resourceType": "Bundle", "type": "searchset", "entry": [{ "resource": {
+                "resourceType": "Condition", "id": condition, "recordedDate": "2018-05-01",
+                "subject": { "reference": "Patient/p-1" },
+                "code": { "coding": [{ "system": "http://snomed.info/sct", "code": "15777000", "display": "Prediabetes <b>(finding)</b>" }] }
+            } }] }
+        }
+    })
+}
+
+fn shipped() -> &'static Path {
+    Path::new("cds-services")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_card_says_risk_average_evidence_and_limits() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = spine(shipped(), folder.path()).await;
+    let answer = ask(&parts, "early-detection", &request("c-1")).await.expect("an answer");
+    assert_eq!(answer.response.cards.len(), 3);
+    for card in &answer.response.cards {
+        assert!(card.summary.chars().count() < 140 && !card.suggestions.is_empty(), "{}", card.summary);
+        for suggestion in &card.suggestions {
+            let resource = serde_json::to_vec(&suggestion.actions[0].resource).expect("json");
+            let checked = fhir_fence::check(&resource).expect("R4 accepts the suggested order");
+            assert!(checked.findings.is_empty() && checked.resource_type == "ServiceRequest");
+        }
+    }
+    insta::assert_json_snapshot!(answer.response.cards[0], {
+        ".uuid" => "[uuid]",
+        ".suggestions[].uuid" => "[uuid]",
+    });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_from_memory_cites_the_resources_of_its_own_chart() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = spine(shipped(), folder.path()).await;
+    let first = ask(&parts, "early-detection", &request("c-1")).await.expect("an answer");
+    let second = ask(&parts, "early-detection", &request("c-2")).await.expect("an answer");
+    assert_eq!((first.cache, second.cache), (CacheStatus::Miss, CacheStatus::Hit));
+    let detail = |answer: &HookAnswer| answer.response.cards[0].detail.clone().unwrap_or_default();
+    assert!(detail(&first).contains("`Condition/c-1`") && detail(&second).contains("`Condition/c-2`"));
+    assert_ne!(first.response.cards[0].uuid, second.response.cards[0].uuid);
+    let again = ask(&parts, "early-detection", &request("c-2")).await.expect("an answer");
+    assert_eq!(again.response, second.response);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_silent_service_computes_and_shows_nothing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let service = folder.path().join("services/quiet");
+    std::fs::create_dir_all(&service).expect("a folder");
+    let text = std::fs::read_to_string("cds-services/early-detection/service.toml").expect("the shipped service");
+    let silent = text.replace("mode = \"live\"", "mode = \"silent\"");
+    std::fs::write(service.join("service.toml"), silent).expect("written");
+    let parts = spine(&folder.path().join("services"), folder.path()).await;
+    let answer = ask(&parts, "quiet", &request("c-1")).await.expect("an answer");
+    assert!(answer.response.cards.is_empty());
+    let again = ask(&parts, "quiet", &request("c-1")).await.expect("an answer");
+    assert_eq!(again.cache, CacheStatus::Hit);
+}
+
+/// Each example holds for any model: it states what must not be shown, or which data are missing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_worked_examples_of_the_shipped_services_hold() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = spine(shipped(), folder.path()).await;
+    let mut examples = 0;
+    for service in parts.catalogue.services() {
+        let files = std::fs::read_dir(shipped().join(&service.id).join("examples")).expect("examples");
+        for file in files.map(|file| file.expect("a file").path()) {
+            let text = std::fs::read_to_string(&file).expect("text");
+            let example: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+            let answer = ask(&parts, &service.id, &example["request"]).await;
+            check_example(&file, &example["expect"], answer);
+            examples += 1;
+        }
+    }
+    assert!(examples >= 5);
+}
+
+fn check_example(file: &Path, expect: &Value, answer: Result<HookAnswer, HookError>) {
+    let words = |list: &Value| -> Vec<String> {
+        let list = list.as_array().unwrap_or_else(|| panic!("{file:?}: a list"));
+        list.iter().map(|word| word.as_str().expect("a word").to_owned()).collect()
+    };
+    match answer {
+        Err(HookError::Prefetch(PrefetchError::Missing { missing })) => {
+            assert_eq!(missing, words(&expect["missing"]), "{file:?}");
+        }
+        Err(error) => panic!("{file:?}: {error}"),
+        Ok(answer) => {
+            assert!(expect["missing"].is_null(), "{file:?}: answered, but data should be missing");
+            let topic = |card: &prodrome::decision_support::protocol::Card| {
+                card.source.topic.as_ref().map(|topic| topic.code.clone()).unwrap_or_default()
+            };
+            let topics: Vec<String> = answer.response.cards.iter().map(topic).collect();
+            if let Some(most) = expect["most_cards"].as_u64() {
+                assert!(topics.len() as u64 <= most, "{file:?}: {topics:?}");
+            }
+            if !expect["never"].is_null() {
+                assert!(words(&expect["never"]).iter().all(|never| !topics.contains(never)), "{file:?}: {topics:?}");
+            }
+        }
+    }
+}
