@@ -21,17 +21,21 @@ pub(super) fn detail(facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &Risk) -
     text.push_str(&not_read(facts));
     let _ = write!(
         text,
-        "Estimated for {} by {} from {} events in this record. The model was trained on **synthetic data** only. \
+        "Estimated for {} by {} from {} in this record. The model was trained on **synthetic data** only. \
          What moved the estimate is association, not effect: changing it need not change the risk.",
         date(facts.as_of),
         facts.model,
-        facts.chart.events_read
+        counted(facts.chart.events_read)
     );
     text
 }
 
+fn counted(events: usize) -> String {
+    if events == 1 { "1 event".into() } else { format!("{events} events") }
+}
+
 fn table(facts: &CardFacts<'_>, shown: &ShownOutcome) -> String {
-    let mut text = format!("**{}**\n\n", plain(&shown.wording));
+    let mut text = format!("**Risk of {}**\n\n", plain(&shown.wording));
     text.push_str("| Within | This patient | Average, same age and sex |\n|---|---|---|\n");
     for risk in facts.answer.risks.iter().filter(|risk| *risk.phenotype == *shown.phenotype) {
         let row = [horizon(risk.horizon_days), percent(risk.risk), percent(risk.baseline_risk)];
@@ -77,11 +81,12 @@ fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     Some(format!("- {name}, {when}: {direction} the estimate (without it {without}), {reference}"))
 }
 
+/// What was not sent, and what was sent but not used. Nobody may take it for absent.
 fn not_read(facts: &CardFacts<'_>) -> String {
-    let mut parts = Vec::new();
+    let mut text = String::new();
     if !facts.unread.is_empty() {
         let keys: Vec<String> = facts.unread.iter().map(|key| format!("`{}`", key.replace('`', ""))).collect();
-        parts.push(format!("not sent, or not whole: {}", keys.join(", ")));
+        let _ = write!(text, "Not sent, or not whole: {}.\n\n", keys.join(", "));
     }
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
     for ((_, reason), count) in &facts.timeline.skipped.0 {
@@ -89,9 +94,9 @@ fn not_read(facts: &CardFacts<'_>) -> String {
             *counts.entry(words).or_default() += count;
         }
     }
-    parts.extend(counts.iter().map(|(words, count)| format!("{count} {words}")));
-    match parts.is_empty() {
-        true => String::new(),
-        false => format!("Not read: {}.\n\n", parts.join("; ")),
+    if !counts.is_empty() {
+        let counts: Vec<String> = counts.iter().map(|(words, count)| format!("{count} {words}")).collect();
+        let _ = write!(text, "Sent but not read: {}.\n\n", counts.join(", "));
     }
+    text
 }
