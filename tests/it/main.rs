@@ -10,8 +10,8 @@
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
-mod demo;
 mod decision_support;
+mod demo;
 mod governance;
 mod ingest;
 mod oracle;
