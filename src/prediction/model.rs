@@ -17,9 +17,9 @@ use std::sync::Arc;
 pub use super::package::PackageError;
 
 /// Facts whose leaving-out is computed exactly, chosen by first-order influence.
-const EXACT_REASONS: usize = 24;
+const EXACT_REASONS: usize = 12;
 /// Reasons given at most.
-const MOST_REASONS: usize = 8;
+const MOST_REASONS: usize = 6;
 
 /// What the package knows of one outcome within one horizon, apart from any patient.
 #[derive(Clone, Debug)]

@@ -7,6 +7,7 @@
 //! - `predict` charts on disk to written answers
 //! - `profiles` the FHIR definitions of what is written
 //! - `releases` one chart in R4, R4B and R5
+//! - `shipped_model` the package in `models`, asked about the demo's patients
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
@@ -18,4 +19,5 @@ mod oracle;
 mod predict;
 mod profiles;
 mod releases;
+mod shipped_model;
 mod web;

@@ -5,6 +5,7 @@ use crate::oracle::AgeOracle;
 use prodrome::cli::serve::{Running, start_with};
 use prodrome::platform::settings::Settings;
 use prodrome::prediction::answer::Oracle;
+use prodrome::prediction::model::Model;
 use sqlx::AnyPool;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ pub struct Builder {
     not_waiting: bool,
     loading: Duration,
     pace: Duration,
+    shipped_model: bool,
 }
 
 /// A running server. Dropping it ends its runtime and with it the server.
@@ -53,6 +55,12 @@ impl Builder {
         self
     }
 
+    /// The model package of the repository instead of the foreseeable one.
+    pub fn shipped_model(mut self) -> Self {
+        self.shipped_model = true;
+        self
+    }
+
     pub async fn start(self) -> TestApp {
         logs::keep();
         let folder = tempfile::tempdir().expect("a folder");
@@ -64,9 +72,12 @@ impl Builder {
         ];
         environment.extend(self.environment);
         let settings = Settings::read(None, environment.into_iter()).expect("usable settings");
-        let (loading, pace) = (self.loading, self.pace);
-        let load = move |_: &prodrome::platform::settings::Model| {
+        let (loading, pace, shipped_model) = (self.loading, self.pace, self.shipped_model);
+        let load = move |model: &prodrome::platform::settings::Model| {
             std::thread::sleep(loading);
+            if shipped_model {
+                return Ok(Arc::new(Model::load(&model.path)?) as Arc<dyn Oracle>);
+            }
             Ok(Arc::new(AgeOracle::new(pace)) as Arc<dyn Oracle>)
         };
         let mut running = start_with(settings, load).await.expect("a running server");
