@@ -4,7 +4,7 @@ use super::compose::CardFacts;
 use super::wording::{date, horizon, left_out, percent, plain};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::decision_support::service_definition::ShownOutcome;
-use crate::patient_record::timeline::Event;
+use crate::patient_record::timeline::{Event, Value};
 use crate::prediction::answer::{Reason, Risk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -59,14 +59,17 @@ fn reasons(facts: &CardFacts<'_>, risk: &Risk) -> String {
     format!("What moved the estimate for {} most:\n\n{}\n\n", horizon(risk.horizon_days), lines.join("\n"))
 }
 
-/// `- Prediabetes (finding), 2018-05-01: raises the estimate (without it 12 %), Condition/123`
+/// `- Creatinine, 33 times, last 1.42 mg/dL on 2018-05-01: raises the estimate (without it 12 %), Condition/123`
 fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     let event: &Event = facts.event(reason.event)?;
     let name = match event.code.display.trim() {
         "" => plain(&event.code.code),
         display => plain(display),
     };
-    let when = date(event.known.saturating_add(event.clinical_offset));
+    let when = match measured(&event.value) {
+        Some(value) => format!("{value} on {}", date(event.known.saturating_add(event.clinical_offset))),
+        None => date(event.known.saturating_add(event.clinical_offset)),
+    };
     let when = match reason.occurrences {
         0 | 1 => when,
         times => format!("{times} times, last {when}"),
@@ -79,6 +82,17 @@ fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
         false => format!("`{}` without an id", source.resource_type),
     };
     Some(format!("- {name}, {when}: {direction} the estimate (without it {without}), {reference}"))
+}
+
+/// A measured value as a clinician reads it, to three digits. A pure number is left out: percentages are kept as
+/// shares, and 0.071 for an HbA1c would only puzzle.
+fn measured(value: &Value) -> Option<String> {
+    let Value::Quantity { value, unit, .. } = value else { return None };
+    if &**unit == "1" || unit.is_empty() || !value.is_finite() {
+        return None;
+    }
+    let digits = if *value == 0.0 { 0 } else { (2 - value.abs().log10().floor() as i64).clamp(0, 6) as usize };
+    Some(format!("{value:.digits$} {}", plain(unit)))
 }
 
 /// What was not sent, and what was sent but not used. Nobody may take it for absent.
