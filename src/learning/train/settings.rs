@@ -111,7 +111,7 @@ pub struct Schedule {
 impl Default for Schedule {
     fn default() -> Self {
         Self {
-            epochs: 24.0,
+            epochs: 8.0,
             batch: 16,
             rate: 2e-3,
             age_sex_rate: 2e-2,
