@@ -24,8 +24,6 @@ pub enum CallOutcome {
     Silent,
     /// Data the service needs did not come (412).
     DataMissing,
-    /// No room or no time (503).
-    Busy,
 }
 
 impl CallOutcome {
@@ -36,7 +34,6 @@ impl CallOutcome {
             Self::NoCards => "no-cards",
             Self::Silent => "silent",
             Self::DataMissing => "data-missing",
-            Self::Busy => "busy",
         }
     }
 }

@@ -86,10 +86,15 @@ impl<'a> ShardReader<'a> {
         self.meanings.get(event.fact as usize)
     }
 
+    /// Canonical unit and number of an event.
+    fn number(&self, event: &EventRow) -> Option<(&str, f32)> {
+        let (unit, number) = event.number?;
+        Some((self.shard.units.get(unit as usize)?.as_str(), number))
+    }
+
     /// When each outcome happened in a life, over all of it.
     pub fn outcome_days(&self, row: &PatientRow) -> Vec<OutcomeDays> {
-        let facts = dated(row)
-            .filter_map(|(day, event)| Some((day, &self.meaning(event)?.role, event.number.map(|(_, number)| number))));
+        let facts = dated(row).filter_map(|(day, event)| Some((day, &self.meaning(event)?.role, self.number(event))));
         self.phenotypes.outcome_days(facts, row.death)
     }
 

@@ -15,7 +15,7 @@ use crate::prediction::network::{Hazards, NetworkConfig, Transformer, risk};
 use crate::prediction::package::{
     CALIBRATION, CARD, Fitted, Limits, Manifest, PACKAGE_FORMAT, PHENOTYPES, Skill, VOCABULARY, half_precision, write,
 };
-use crate::prediction::phenotype::{Group, Phenotypes};
+use crate::prediction::phenotype::Phenotypes;
 use anyhow::{Context, bail};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -153,7 +153,7 @@ fn fit(
     let alert_threshold = risks.get(at).copied().unwrap_or(1.0);
     let skill = skill(validation, &validation.rows(phenotypes, outcome, horizon_days)?, &baseline);
     let silent = match (phenotype.group, &skill) {
-        (Group::Death | Group::Medication | Group::Pregnancy | Group::Control, _) => Some(Abstention::NotActionable),
+        (group, _) if !group.may_be_shown() => Some(Abstention::NotActionable),
         (_, Some(skill)) if skill.difference.0 > 0.0 => None,
         _ => Some(Abstention::NoSkill),
     };

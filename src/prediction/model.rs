@@ -69,6 +69,7 @@ impl Model {
         if config.named != phenotypes.outcomes.len() || package.manifest.networks.is_empty() {
             return Err(package.misfit("the phenotypes are not those that the network was trained with"));
         }
+        config.check().and_then(|()| vocabulary.check()).map_err(|why| package.misfit(why))?;
         let keys: Vec<(usize, Vec<u32>)> = vocabulary
             .keys
             .iter()
@@ -247,7 +248,7 @@ fn outcomes(package: &Package, phenotypes: &Phenotypes) -> Result<(Vec<Outcome>,
                 group: phenotype.group,
                 horizon_days,
                 alert_threshold: fitted.alert_threshold,
-                silent: fitted.silent,
+                silent: if phenotype.group.may_be_shown() { fitted.silent } else { Some(Abstention::NotActionable) },
             });
             computed.push(Computed { outcome: index, bins, fitted });
         }

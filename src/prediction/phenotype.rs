@@ -41,6 +41,14 @@ pub enum Group {
     Control,
 }
 
+impl Group {
+    /// Whether a clinician can act on it. A laboratory value foretold is none of a card's business either: the test
+    /// itself is one order away.
+    pub fn may_be_shown(self) -> bool {
+        matches!(self, Self::Disease | Self::Utilisation)
+    }
+}
+
 /// One outcome.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -220,22 +228,28 @@ impl Phenotypes {
         role
     }
 
-    /// Whether a number is an occurrence of a value outcome. `value` and thresholds both in canonical units.
-    fn reaches(&self, outcome: usize, value: f32) -> bool {
+    /// Whether a number in a canonical unit is an occurrence of a value outcome; `None` where it is measured in a unit
+    /// that cannot be compared.
+    fn reaches(&self, outcome: usize, unit: &str, value: f32) -> Option<bool> {
         let outcome = &self.outcomes[outcome].1;
-        let canonical = |threshold: f64| {
-            let unit = outcome.unit.as_deref().unwrap_or("1");
-            crate::patient_record::terminology::canonical(threshold, unit).value as f32
-        };
-        outcome.over.is_some_and(|over| value >= canonical(over))
-            || outcome.under.is_some_and(|under| value < canonical(under))
+        let stated = outcome.unit.as_deref().unwrap_or("1");
+        let canonical = |threshold: f64| crate::patient_record::terminology::canonical(threshold, stated);
+        let over = outcome.over.map(canonical);
+        let under = outcome.under.map(canonical);
+        if over.iter().chain(&under).any(|threshold| &*threshold.unit != unit) {
+            return None;
+        }
+        Some(
+            over.is_some_and(|over| value >= over.value as f32)
+                || under.is_some_and(|under| value < under.value as f32),
+        )
     }
 
-    /// Collects when each outcome happened. `facts` in time order: day, role, canonical number if any.
+    /// Collects when each outcome happened. `facts` in time order: day, role, canonical unit and number if any.
     /// `death` is the day of death where known.
     pub fn outcome_days<'a>(
         &self,
-        facts: impl Iterator<Item = (i32, &'a Role, Option<f32>)>,
+        facts: impl Iterator<Item = (i32, &'a Role, Option<(&'a str, f32)>)>,
         death: Option<i32>,
     ) -> Vec<OutcomeDays> {
         let mut all = vec![OutcomeDays::default(); self.outcomes.len()];
@@ -244,9 +258,11 @@ impl Phenotypes {
                 let outcome = &mut all[index as usize];
                 if self.outcomes[index as usize].1.rule != Rule::Value {
                     outcome.days.push(day);
-                } else if let Some(value) = number {
+                } else if let Some((unit, value)) = number
+                    && let Some(reached) = self.reaches(index as usize, unit, value)
+                {
                     outcome.measured.push(day);
-                    if self.reaches(index as usize, value) {
+                    if reached {
                         outcome.days.push(day);
                     }
                 }
@@ -282,24 +298,25 @@ impl Phenotypes {
     /// Where a patient stands to every outcome, from the timeline as known at `as_of`.
     pub fn standing(&self, timeline: &Timeline, as_of: Second) -> Vec<Standing> {
         let known = timeline.known_at(as_of);
-        let roles: Vec<(i32, Role, Option<f32>)> = known
+        let facts: Vec<_> = known
             .iter()
             .filter(|event| {
                 matches!(event.kind, Kind::Condition | Kind::Encounter | Kind::Observation | Kind::Medication)
             })
-            .map(|event| {
-                let number = match &event.value {
-                    Value::Quantity { value, .. } => Some(*value as f32),
-                    _ => None,
-                };
-                (event.known.div_euclid(SECONDS_PER_DAY) as i32, self.role(&Fact::of(event)), number)
-            })
+            .map(|event| (event, self.role(&Fact::of(event))))
             .collect();
+        let dated = facts.iter().map(|(event, role)| {
+            let number = match &event.value {
+                Value::Quantity { value, unit, .. } => Some((&**unit, *value as f32)),
+                _ => None,
+            };
+            (event.known.div_euclid(SECONDS_PER_DAY) as i32, role, number)
+        });
         let death = match timeline.patient.deceased {
             Some(Some(second)) => Some(second.div_euclid(SECONDS_PER_DAY) as i32),
             _ => None,
         };
-        let days = self.outcome_days(roles.iter().map(|(day, role, number)| (*day, role, *number)), death);
+        let days = self.outcome_days(dated, death);
         let day = as_of.div_euclid(SECONDS_PER_DAY) as i32;
         days.iter().enumerate().map(|(index, days)| self.stands(index, days, timeline.patient.sex, day)).collect()
     }

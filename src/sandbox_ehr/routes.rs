@@ -64,7 +64,7 @@ struct AsOf {
 
 impl AsOf {
     /// The moment to look at; a day that cannot be used is said, not ignored.
-    fn opening(&self, chart: &Chart) -> Result<Opening, HttpResponse> {
+    fn opening(&self, chart: &Chart) -> Result<Opening, Box<HttpResponse>> {
         let now = clock::now();
         let Some(text) = self.as_of.as_deref().filter(|text| !text.is_empty()) else {
             return Ok(Opening { now, as_of: None });
@@ -75,7 +75,7 @@ impl AsOf {
             Some(day) => Ok(Opening { now, as_of: Some(day) }),
             None => {
                 let what = "The day to look at must be written like 2019-03-04 and lie between birth and yesterday.";
-                Err(page(400, &pages::problem("Not a usable day", what)))
+                Err(Box::new(page(400, &pages::problem("Not a usable day", what))))
             }
         }
     }
@@ -89,7 +89,7 @@ async fn show(ehr: Ehr, id: web::Path<String>, query: web::Query<AsOf>) -> HttpR
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
     match query.opening(chart) {
         Ok(opening) => page(200, &pages::chart(chart, opening, &ehr.decisions.of(&chart.id), None)),
-        Err(problem) => problem,
+        Err(problem) => *problem,
     }
 }
 
@@ -106,7 +106,7 @@ async fn open(
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
     let opening = match form.opening(chart) {
         Ok(opening) => opening,
-        Err(problem) => return problem,
+        Err(problem) => return *problem,
     };
     let answer = match patient_view(&ehr, &client, chart, opening).await {
         Ok(calls) => pages::calls(&chart.id, &calls),
@@ -161,7 +161,7 @@ async fn ready_made(
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
     let opening = match (AsOf { as_of: which.as_of.clone() }).opening(chart) {
         Ok(opening) => opening,
-        Err(problem) => return problem,
+        Err(problem) => return *problem,
     };
     let written = match hook_call::discover(&client, &ehr.cds_base).await {
         Ok(services) => {

@@ -13,7 +13,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
 
-/// How long accepted calls may take to finish once the server stops. Under the 8 s that the contract allows.
+/// How long accepted calls may take to finish once the server stops. Under the 8 s that operators are promised.
 const LAST_CALLS_SECONDS: u64 = 6;
 /// How long a client may take to send a request's head.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);

@@ -1,4 +1,4 @@
-//! Answers as JSON lines, exactly as the contract has them; further members may be added, none renamed.
+//! Answers as JSON lines, as the guide has them; further members may be added, none renamed.
 
 use super::{Assessment, moment};
 use crate::patient_record::timeline::SkipReason;

@@ -86,7 +86,7 @@ fn card(service: &Service, facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &R
     }
 }
 
-/// At most 133 characters, since wordings are at most 60.
+/// At most 137 characters, since wordings are at most 60.
 fn summary(shown: &ShownOutcome, risk: &Risk) -> String {
     format!(
         "Estimated risk of {} within {}: {} (average for age and sex: {})",

@@ -5,7 +5,7 @@ use super::wording::{date, horizon, left_out, percent, plain};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::decision_support::service_definition::ShownOutcome;
 use crate::patient_record::timeline::{Event, Value};
-use crate::prediction::answer::{Reason, Risk};
+use crate::prediction::answer::{Abstention, Reason, Risk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -39,7 +39,8 @@ fn table(facts: &CardFacts<'_>, shown: &ShownOutcome) -> String {
     text.push_str("| Within | This patient | Average, same age and sex |\n|---|---|---|\n");
     for risk in facts.answer.risks.iter().filter(|risk| *risk.phenotype == *shown.phenotype) {
         let row = [horizon(risk.horizon_days), percent(risk.risk), percent(risk.baseline_risk)];
-        let _ = writeln!(text, "| {} |", row.join(" | "));
+        let no_skill = if risk.abstained == Some(Abstention::NoSkill) { " (no better than age and sex)" } else { "" };
+        let _ = writeln!(text, "| {}{no_skill} | {} | {} |", row[0], row[1], row[2]);
     }
     text.push('\n');
     text
@@ -59,7 +60,7 @@ fn reasons(facts: &CardFacts<'_>, risk: &Risk) -> String {
     format!("What moved the estimate for {} most:\n\n{}\n\n", horizon(risk.horizon_days), lines.join("\n"))
 }
 
-/// `- Creatinine, 33 times, last 1.42 mg/dL on 2018-05-01: raises the estimate (without it 12 %), Condition/123`
+/// `- Creatinine, on 33 days, last 1.42 mg/dL on 2018-05-01: raises the estimate (without it 12 %), Condition/123`
 fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     let event: &Event = facts.event(reason.event)?;
     let name = match event.code.display.trim() {
@@ -72,7 +73,7 @@ fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     };
     let when = match reason.occurrences {
         0 | 1 => when,
-        times => format!("{times} times, last {when}"),
+        days => format!("on {days} days, last {when}"),
     };
     let direction = if reason.risk_without < risk.risk { "raises" } else { "lowers" };
     let without = percent(reason.risk_without);

@@ -174,9 +174,11 @@ impl Peek<'_> {
 
     fn bundle_state(&self, types: &mut BTreeSet<String>, depth: usize) -> Option<State> {
         let Some(entries) = self.entry else { return Some(State::Null) };
-        let entries: Vec<PeekEntry<'_>> = serde_json::from_str(entries.get()).ok()?;
+        let entries: Vec<&RawValue> = serde_json::from_str(entries.get()).ok()?;
         let (mut any, mut failed) = (false, false);
-        for resource in entries.iter().filter_map(|entry| entry.resource.as_ref()) {
+        // An entry that is no entry is the chart reader's to count.
+        let entries = entries.iter().filter_map(|raw| serde_json::from_str::<PeekEntry<'_>>(raw.get()).ok());
+        for resource in entries.filter_map(|entry| entry.resource) {
             let state = resource.state(types, depth + 1)?;
             any |= matches!(state, State::Data | State::Partial);
             failed |= matches!(state, State::Failed | State::Partial);

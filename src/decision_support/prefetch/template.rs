@@ -109,6 +109,20 @@ fn repeated_parameter(template: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::patient_record::chart::ChartReader;
+    use crate::patient_record::timeline::SkipReason;
+
+    #[test]
+    fn nothing_is_asked_for_that_the_timeline_does_not_read() {
+        for (_, resource_type, _) in SEARCHES {
+            let mut reader = ChartReader::new();
+            let resource = format!(r#"{{"resourceType":"{resource_type}","id":"a"}}"#);
+            reader.take_json(resource.as_bytes()).expect("a resource");
+            let (_, skipped) = reader.finish();
+            assert!(skipped.total() > 0, "a {resource_type} of nobody is counted");
+            assert!(skipped.0.keys().all(|(_, reason)| *reason != SkipReason::TypeNotRead), "{resource_type}");
+        }
+    }
 
     fn key(template: &str) -> PrefetchKey {
         PrefetchKey { key: "k".into(), template: template.into(), required: false }

@@ -111,6 +111,14 @@ pub fn evaluate(
     let train_source = train.as_ref().map_or(drawn(Split::Train), |file| Source::File(file, &known));
     progress.set_message("asking the model about test patients");
     let (panel, asked) = ask(subject, dataset, &test_source, progress)?;
+    if let Some((split, patients)) =
+        panel.splits.iter().find(|(split, _)| matches!(split, Split::Train | Split::Calibration))
+    {
+        bail!(
+            "{patients} patients of the labels are of the {} split, which the model was fitted on; give labels of test patients",
+            split.as_str()
+        );
+    }
     progress.set_message("reading training patients");
     progress.set_position(0);
     let mut counts = SparseRows::new(width(subject.vocabulary));

@@ -289,7 +289,7 @@ fn a_test_patient_among_the_training_rows_is_refused() {
     let path = folder.path().join("labels.csv");
     std::fs::write(&path, written(&drawn(&dataset, Split::Train), &Phenotypes::parse(OUTCOMES).unwrap())).unwrap();
     let error = OneThing::new(None).judge(&dataset, &Plan { labels: Some(&path), ..DRAWN }).unwrap_err();
-    assert!(error.to_string().contains("also a training patient"), "{error}");
+    assert!(error.to_string().contains("of the train split"), "{error}");
 }
 
 #[test]

@@ -32,17 +32,23 @@ pub struct Validation {
     pub train_next_day_loss: f64,
 }
 
-/// Sums of the losses since the last validation.
+/// Sums of the losses since the last validation, in billionths: whole numbers come back from text as they went.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Losses {
-    pub hazard: f64,
-    pub next: f64,
+    pub hazard: i64,
+    pub next: i64,
     pub steps: u64,
     /// Day tokens read.
     pub rows: u64,
 }
 
 impl Losses {
+    /// The losses of one step.
+    pub fn of(hazard: f32, next: f32, rows: u64) -> Self {
+        let billionths = |loss: f32| (loss as f64 * 1e9).round() as i64;
+        Self { hazard: billionths(hazard), next: billionths(next), steps: 1, rows }
+    }
+
     /// Adds the losses of a step.
     pub fn add(&mut self, other: &Losses) {
         self.hazard += other.hazard;
@@ -52,8 +58,8 @@ impl Losses {
     }
 
     /// A sum per step.
-    pub fn mean(&self, sum: f64) -> f64 {
-        sum / self.steps.max(1) as f64
+    pub fn mean(&self, sum: i64) -> f64 {
+        sum as f64 / 1e9 / self.steps.max(1) as f64
     }
 
     /// For a progress line.

@@ -243,12 +243,7 @@ impl<'a> Trainer<'a> {
         let hazard = hazard_loss(&output.log_hazards, &Arc::new(self.targets(batch)))?;
         let next = set_cross_entropy(&logits, &Arc::new(sets))?;
         let loss = (&hazard + (&next * self.settings.loss.next_day as f64)?)?;
-        let losses = Losses {
-            hazard: hazard.to_scalar::<f32>()? as f64,
-            next: next.to_scalar::<f32>()? as f64,
-            steps: 1,
-            rows: packed.rows() as u64,
-        };
+        let losses = Losses::of(hazard.to_scalar()?, next.to_scalar()?, packed.rows() as u64);
         self.optimiser.step(&loss.backward()?, &self.settings.schedule, progress)?;
         Ok(losses)
     }
@@ -286,10 +281,10 @@ impl<'a> Trainer<'a> {
         let since = std::mem::take(&mut self.cursor.since);
         let validation = Validation {
             step: self.optimiser.step,
-            epoch: self.optimiser.step as f64 / per_epoch,
-            auroc,
-            train_hazard_loss: since.mean(since.hazard),
-            train_next_day_loss: since.mean(since.next),
+            epoch: nine_decimals(self.optimiser.step as f64 / per_epoch),
+            auroc: nine_decimals(auroc),
+            train_hazard_loss: nine_decimals(since.mean(since.hazard)),
+            train_next_day_loss: nine_decimals(since.mean(since.next)),
         };
         let better = self.best().is_none_or(|best| auroc > best.auroc);
         let line = format!(
@@ -323,6 +318,11 @@ impl<'a> Trainer<'a> {
         let best = self.best().map_or(0, |best| best.step);
         patience > 0 && self.cursor.validations.iter().filter(|v| v.step > best).count() >= patience
     }
+}
+
+/// Rounded so that the number comes back from a checkpoint's text as it went.
+fn nine_decimals(x: f64) -> f64 {
+    (x * 1e9).round() / 1e9
 }
 
 fn identity(dataset: &Dataset, settings: &TrainSettings, vocabulary: &Vocabulary) -> anyhow::Result<String> {

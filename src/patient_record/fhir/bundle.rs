@@ -27,6 +27,8 @@ impl<'a> Bundle<'a> {
         #[derive(Deserialize)]
         struct Unsorted<'a> {
             #[serde(borrow, default)]
+            timestamp: Option<&'a RawValue>,
+            #[serde(borrow, default)]
             entry: Option<Vec<&'a RawValue>>,
         }
         if let Ok(bundle) = serde_json::from_str(json) {
@@ -40,6 +42,7 @@ impl<'a> Bundle<'a> {
                 Err(_) => unreadable += 1,
             }
         }
-        Ok((Self { timestamp: None, entry: Many(entries) }, unreadable))
+        let timestamp = unsorted.timestamp.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        Ok((Self { timestamp, entry: Many(entries) }, unreadable))
     }
 }

@@ -1,5 +1,5 @@
-//! Procedure, Immunization, ServiceRequest and CarePlan. R5 renamed Procedure's `performed` to `occurrence`,
-//! made ServiceRequest's `code` a CodeableReference and dropped Immunization's `recorded`.
+//! Procedure, Immunization, ServiceRequest and CarePlan. R5 renamed Procedure's `performed` to `occurrence`
+//! and made ServiceRequest's `code` a CodeableReference.
 
 use super::{Concept, Many, Moment, One, Period, Reference, Text, resource};
 
@@ -31,7 +31,6 @@ resource! {
         vaccine_code: One<Concept<'a>>,
         patient: One<Reference<'a>>,
         occurrence_date_time: Option<Moment>,
-        recorded: Option<Moment>,
     }
 }
 

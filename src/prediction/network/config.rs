@@ -46,6 +46,9 @@ impl NetworkConfig {
         if self.context < 2 || self.layers == 0 || self.rank == 0 || self.hidden == 0 {
             return Err("`context` must be at least 2; `layers`, `rank` and `hidden` at least 1".into());
         }
+        if self.text_buckets == 0 || self.text_width == 0 {
+            return Err("`text_buckets` and `text_width` must be at least 1".into());
+        }
         if self.named > self.outcomes {
             return Err(format!("{} named outcomes among {}", self.named, self.outcomes));
         }

@@ -90,6 +90,21 @@ impl Vocabulary {
         self
     }
 
+    /// Says what cannot be read of a vocabulary from disk.
+    pub fn check(&self) -> Result<(), String> {
+        if self.format != 1 {
+            return Err(format!("vocabulary format {} is not known; this version reads format 1", self.format));
+        }
+        let rising = |knots: &[f32]| knots.iter().all(|x| x.is_finite()) && knots.is_sorted();
+        let broken = |number: &&Number| {
+            number.knots.len() != KNOTS || !rising(&number.knots) || !number.sd.is_normal() || !number.mean.is_finite()
+        };
+        match self.numbers.iter().find(broken) {
+            Some(number) => Err(format!("the knots of `{}` are not {KNOTS} rising numbers with a spread", number.code)),
+            None => Ok(()),
+        }
+    }
+
     /// The index of a key.
     pub fn key(&self, key: &str) -> Option<u32> {
         self.index.get(key).copied()

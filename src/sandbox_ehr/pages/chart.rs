@@ -207,5 +207,5 @@ fn day(at: Timestamp) -> Date {
 
 fn initials(name: &str) -> String {
     let mut firsts = name.split_whitespace().filter_map(|word| word.chars().next());
-    firsts.next().into_iter().chain(firsts.last()).collect()
+    firsts.next().into_iter().chain(firsts.next_back()).collect()
 }

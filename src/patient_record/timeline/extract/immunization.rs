@@ -1,4 +1,5 @@
-//! Immunization: a vaccine given, known when it was given or, later, recorded.
+//! Immunization: a vaccine given, known when it was given. `recorded` is not read: R5 has no such element, and one chart
+//! must read alike in every release.
 
 use super::super::draft::Draft;
 use super::super::{Kind, Value};
@@ -11,6 +12,6 @@ pub(super) fn draft(immunization: &Immunization<'_>) -> Draft {
         return draft.not_a_fact();
     }
     let code = concept_code(&immunization.vaccine_code);
-    draft.add(Kind::Immunization, code, immunization.occurrence_date_time, immunization.recorded, Value::None);
+    draft.add(Kind::Immunization, code, immunization.occurrence_date_time, None, Value::None);
     draft
 }

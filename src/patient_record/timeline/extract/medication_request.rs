@@ -1,5 +1,5 @@
 //! MedicationRequest: a drug ordered, at the time the order was written. Whether the course has ended since
-//! (`status`) is a snapshot and not read.
+//! or was withdrawn (`status`) is a snapshot and not read; a draft is no order yet.
 
 use super::super::draft::Draft;
 use super::super::{Kind, Value};
@@ -8,7 +8,7 @@ use crate::patient_record::fhir::MedicationRequest;
 
 pub(super) fn draft(order: &MedicationRequest<'_>) -> Draft {
     let mut draft = Draft::new("MedicationRequest", &order.id, &order.meta, order.subject.text());
-    if is_one_of(&order.status, &["draft", "cancelled", "entered-in-error"])
+    if is_one_of(&order.status, &["draft", "entered-in-error"])
         || is_one_of(&order.intent, &["proposal", "option"])
         || order.do_not_perform == Some(true)
     {
