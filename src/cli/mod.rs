@@ -2,6 +2,7 @@
 
 pub mod demo;
 pub mod evaluate;
+pub mod export;
 pub mod ingest;
 pub mod package;
 pub mod predict;
@@ -22,6 +23,7 @@ struct Prodrome {
 #[derive(Subcommand)]
 enum Command {
     Evaluate(evaluate::Evaluate),
+    Export(export::Export),
     Predict(predict::Predict),
     Ingest(ingest::Ingest),
     Demo(demo::Demo),
@@ -35,6 +37,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Prodrome::parse().command {
         Command::Evaluate(arguments) => finish(arguments.run()),
+        Command::Export(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Ingest(arguments) => ingest::run(arguments),
         Command::Demo(arguments) => demo::run(&arguments),

@@ -2,6 +2,7 @@
 
 pub mod card;
 pub mod evaluate;
+pub mod export;
 pub mod ingest;
 pub mod life;
 pub mod package;
