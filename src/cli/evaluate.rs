@@ -2,7 +2,7 @@
 
 use crate::learning::evaluate::run::{Evaluation, Plan, Subject, evaluate};
 use crate::learning::evaluate::{plot, report};
-use crate::learning::shard::Dataset;
+use crate::learning::shard::{Dataset, Split};
 use crate::prediction::model::Model;
 use anyhow::Context;
 use clap::Args;
@@ -28,6 +28,13 @@ pub struct Evaluate {
     /// The same of training patients; drawn from the training split when left out.
     #[arg(long)]
     train_labels: Option<PathBuf>,
+    /// Draw the index days from this split: `test`, or `validation` to choose by. A label file says by itself
+    #[arg(long, default_value = "test", value_parser = judged_split, conflicts_with = "labels")]
+    split: Split,
+    /// Another model's scores for the same rows (`patient,day,TASK@DAYS,...`, see docs/guides/export.md): reports
+    /// paired differences. May be repeated.
+    #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
+    beside: Vec<(String, PathBuf)>,
     /// Where evaluation.json, evaluation.md and the pictures go, a folder; made where it is missing.
     #[arg(long)]
     out: PathBuf,
@@ -37,6 +44,18 @@ pub struct Evaluate {
     /// Seed of everything that is drawn.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+}
+
+/// A split that nothing was fitted on.
+fn judged_split(text: &str) -> Result<Split, String> {
+    let split = [Split::Test, Split::Validation].into_iter().find(|split| split.as_str() == text);
+    split.ok_or_else(|| "write `test` or `validation`; the model was fitted on the others".into())
+}
+
+/// `NAME=FILE`
+fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("write NAME=FILE, as in LightGBM=scores-test.csv.gz")?;
+    Ok((name.to_owned(), PathBuf::from(path)))
 }
 
 impl Evaluate {
@@ -56,6 +75,8 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<Evaluation> {
     let plan = Plan {
         labels: arguments.labels.as_deref(),
         train_labels: arguments.train_labels.as_deref(),
+        split: arguments.split,
+        beside: &arguments.beside,
         draws: arguments.draws as usize,
         seed: arguments.seed,
     };

@@ -1,5 +1,6 @@
 //! An evaluation as a page to read: `evaluation.md`. Every table says on which labels it stands.
 
+use super::beside;
 use super::figures::{Estimate, Task};
 use super::run::Evaluation;
 use super::summary::{CONTROL_MARGIN, Mean};
@@ -19,6 +20,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     let mut page = String::new();
     head(&mut page, evaluation);
     headline(&mut page, &evaluation.means);
+    page.push_str(&beside::section(&evaluation.beside));
     tasks(&mut page, evaluation);
     calibration(&mut page, evaluation);
     controls(&mut page, evaluation);
@@ -42,12 +44,12 @@ fn optional(value: Option<f64>, digits: usize) -> String {
 }
 
 /// `0.778 (0.751 to 0.803)`
-fn estimate(estimate: &Estimate) -> String {
+pub(super) fn estimate(estimate: &Estimate) -> String {
     format!("{:.3} ({:.3} to {:.3})", estimate.value, estimate.low, estimate.high)
 }
 
 /// `+0.105 (+0.084 to +0.124)`
-fn difference(estimate: &Estimate) -> String {
+pub(super) fn difference(estimate: &Estimate) -> String {
     format!("{:+.3} ({:+.3} to {:+.3})", estimate.value, estimate.low, estimate.high)
 }
 
@@ -315,6 +317,7 @@ pub fn short(evaluation: &Evaluation) -> String {
             difference(&d.above_age_sex),
         );
     }
+    text.push_str(&beside::short(&evaluation.beside));
     let broken: Vec<&str> =
         evaluation.controls.iter().filter(|control| !control.holds).map(|control| control.name.as_str()).collect();
     match broken.as_slice() {

@@ -3,6 +3,7 @@
 //! Owns the order of the steps: ask the model about every test row, fit both baselines on training rows, judge.
 //! Refuses test patients that are also among the training rows.
 
+use super::beside::{self, Beside};
 use super::counts::{PLAIN_COLUMNS, SparseRows, cells, width};
 use super::figures::{Scores, Task};
 use super::labels::{LabelFile, identities};
@@ -23,7 +24,7 @@ use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What is judged, and in whose words it reads.
@@ -41,6 +42,10 @@ pub struct Plan<'a> {
     pub labels: Option<&'a Path>,
     /// The same of training patients, for the baselines.
     pub train_labels: Option<&'a Path>,
+    /// The split that index days are drawn from where there is no label file: test, or validation to choose by.
+    pub split: Split,
+    /// Names and files of other models' scores for the same rows.
+    pub beside: &'a [(String, PathBuf)],
     /// Bootstrap draws of patients.
     pub draws: usize,
     pub seed: u64,
@@ -85,6 +90,8 @@ pub struct Evaluation {
     pub controls: Vec<Control>,
     pub subgroups: Vec<Subgroup>,
     pub tasks: Vec<Task>,
+    /// Other models on the same rows.
+    pub beside: Vec<Beside>,
     /// Foreign labels against our own, by column.
     pub label_agreement: BTreeMap<String, Agreement>,
 }
@@ -100,6 +107,8 @@ pub fn evaluate(
     plan: &Plan<'_>,
     progress: &ProgressBar,
 ) -> anyhow::Result<Evaluation> {
+    let others = plan.beside.iter().map(|(name, path)| beside::Scores::open(name, path));
+    let others: Vec<_> = others.collect::<anyhow::Result<_>>()?;
     let test = open(plan.labels)?;
     let train = open(plan.train_labels)?;
     let known = match (&test, &train) {
@@ -107,7 +116,7 @@ pub fn evaluate(
         _ => identities(&dataset.folder.join("identity.csv"))?,
     };
     let drawn = |split| Source::Drawn { split, per_patient: DRAWN_PER_PATIENT, seed: plan.seed };
-    let test_source = test.as_ref().map_or(drawn(Split::Test), |file| Source::File(file, &known));
+    let test_source = test.as_ref().map_or(drawn(plan.split), |file| Source::File(file, &known));
     let train_source = train.as_ref().map_or(drawn(Split::Train), |file| Source::File(file, &known));
     progress.set_message("asking the model about test patients");
     let (panel, asked) = ask(subject, dataset, &test_source, progress)?;
@@ -146,6 +155,7 @@ pub fn evaluate(
         means: means(&judged),
         controls: controls(&judged),
         subgroups: subgroups(&panel, &judged, &draws),
+        beside: beside::compare(&others, &panel, &judged, &draws)?,
         tasks: judged.into_iter().map(|one| one.task).collect(),
         label_agreement: agreement(&panel, &train_panel),
     })

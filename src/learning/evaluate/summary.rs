@@ -32,23 +32,26 @@ pub struct Mean {
 }
 
 /// A set of outcomes by what they are.
-type OutcomeSet<'a> = (&'static str, &'a dyn Fn(&Task) -> bool);
+type OutcomeSet = (&'static str, fn(&Task) -> bool);
 /// A set of patients by the row.
 type RowSet<'a> = (&'static str, &'a (dyn Fn(&PanelRow) -> bool + Sync));
 
 /// The headline and its neighbours, each over outcomes with at least [`LEAST_EVENTS`] events.
 pub fn means(judged: &[Judged<'_>]) -> Vec<Mean> {
-    let control = |task: &Task| task.group == Group::Control;
-    let sets: [OutcomeSet<'_>; 4] = [
-        ("accepted task-horizons", &|task| task.accepted),
-        ("all at 1 year, without controls", &|task| !control(task) && task.horizon_days == YEAR),
-        ("all at 5 years, without controls", &|task| !control(task) && task.horizon_days == FIVE_YEARS),
-        ("negative controls", &control),
-    ];
-    sets.iter().filter_map(|(name, belongs)| mean(name, judged, belongs)).collect()
+    outcome_sets().iter().filter_map(|(name, belongs)| mean(name, judged, *belongs)).collect()
 }
 
-fn mean(name: &'static str, judged: &[Judged<'_>], belongs: &dyn Fn(&Task) -> bool) -> Option<Mean> {
+/// The sets of outcomes that means are taken over.
+pub fn outcome_sets() -> [OutcomeSet; 4] {
+    [
+        ("accepted task-horizons", |task| task.accepted),
+        ("all at 1 year, without controls", |task| task.group != Group::Control && task.horizon_days == YEAR),
+        ("all at 5 years, without controls", |task| task.group != Group::Control && task.horizon_days == FIVE_YEARS),
+        ("negative controls", |task| task.group == Group::Control),
+    ]
+}
+
+fn mean(name: &'static str, judged: &[Judged<'_>], belongs: fn(&Task) -> bool) -> Option<Mean> {
     let set: Vec<(&Task, &DrawnAurocs)> = judged
         .iter()
         .filter(|one| belongs(&one.task))

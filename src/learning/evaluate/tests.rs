@@ -190,7 +190,8 @@ impl Oracle for OneThing {
     }
 }
 
-const DRAWN: Plan<'static> = Plan { labels: None, train_labels: None, draws: 200, seed: 1 };
+const DRAWN: Plan<'static> =
+    Plan { labels: None, train_labels: None, split: Split::Test, beside: &[], draws: 200, seed: 1 };
 
 #[test]
 fn a_model_that_sees_the_exposure_is_above_age_and_sex_and_the_control_stays_at_chance() {
@@ -326,4 +327,41 @@ fn a_label_file_without_common_patients_is_an_error() {
     assert_eq!(LabelFile::open(&path).unwrap().lines.len(), 1);
     let error = OneThing::new(None).judge(&dataset, &Plan { labels: Some(&path), ..DRAWN }).unwrap_err();
     assert!(error.to_string().contains("no patient in common"), "{error}");
+}
+
+/// Scores of a model that says `risk` for every row of the panel.
+fn scored(panel: &Panel, column: &str, risk: impl Fn(usize) -> f64) -> String {
+    let mut text = format!("patient,day,{column}\n");
+    for (place, row) in panel.rows.iter().enumerate() {
+        let key = crate::learning::shard::hex(&panel.keys[row.patient as usize]);
+        writeln!(text, "{key},{},{}", row.day, risk(place)).unwrap();
+    }
+    text
+}
+
+#[test]
+fn another_model_is_compared_on_the_same_rows_and_draws() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let panel = drawn(&dataset, Split::Test);
+    let path = |name: &str| folder.path().join(name);
+    // Ours turned into another scale ranks the same; a constant ranks nothing.
+    let text = scored(&panel, "severe-anxiety@1825", |row| f64::from(panel.rows[row].day) * 2.0);
+    std::fs::write(path("same.csv"), text).unwrap();
+    std::fs::write(path("none.csv"), scored(&panel, "severe-anxiety@1825", |_| 0.5)).unwrap();
+    let beside = [("same".to_owned(), path("same.csv")), ("none".to_owned(), path("none.csv"))];
+    let model = OneThing::new(None);
+    let found = model.judge(&dataset, &Plan { beside: &beside, ..DRAWN }).unwrap();
+    let difference = |place: usize| found.beside[place].means[0].auroc.difference;
+    assert_eq!((difference(0).value, difference(0).low, difference(0).high), (0.0, 0.0, 0.0));
+    assert_eq!((found.beside[1].means[0].outcomes, found.beside[1].means[0].auroc.theirs.value), (1, 0.5));
+    assert_eq!(difference(1).value, found.means[0].discrimination.model.value - 0.5);
+    assert_eq!((found.beside[0].tasks.len(), found.beside[0].unanswered), (1, 3));
+    assert!(report::markdown(&found).contains("## Beside none") && report::short(&found).contains("beside same"));
+
+    let text = scored(&panel, "severe-anxiety@1825", |_| 0.5);
+    let without_last: Vec<&str> = text.lines().take(panel.rows.len()).collect();
+    std::fs::write(path("none.csv"), without_last.join("\n")).unwrap();
+    let labelled = panel.targets[3].after_gap.last().unwrap().is_some();
+    assert_eq!(model.judge(&dataset, &Plan { beside: &beside, ..DRAWN }).is_err(), labelled);
 }
