@@ -98,6 +98,7 @@ fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
         ("auroc.svg", plot::forest(evaluation)),
         ("reliability.svg", plot::reliability(evaluation)),
         ("risks.svg", plot::risks(evaluation)),
+        ("decision.svg", plot::decision(evaluation)),
     ];
     for (name, text) in files {
         let path = folder.join(name);

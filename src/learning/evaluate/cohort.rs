@@ -82,6 +82,39 @@ pub fn label(
     Some(days.days.iter().any(|&event| event > opens && event <= closes))
 }
 
+/// What became of one outcome after one index day, as far as the record goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Course {
+    /// It could still happen, at the end of the index day.
+    pub at_risk: bool,
+    /// It could still happen after the gap: a first occurrence in the gap leaves.
+    pub at_risk_after_gap: bool,
+    /// It had happened before; an outcome that comes once is then not at risk.
+    pub before: bool,
+    /// Days to the first occurrence after the index day.
+    pub next: Option<i32>,
+    /// Days to the first occurrence after the gap.
+    pub next_after_gap: Option<i32>,
+}
+
+impl Course {
+    /// The course of outcome `index` after `day`.
+    pub fn of(phenotypes: &Phenotypes, index: usize, days: &OutcomeDays, sex: Sex, day: i32) -> Self {
+        let gap_days = phenotypes.gap_days as i32;
+        let at_risk = |gap_days| {
+            label(phenotypes, index, days, sex, day, Window { gap_days, horizon_days: i32::MAX - day }).is_some()
+        };
+        let first_after = |from: i32| days.days.iter().find(|&&event| event > from).map(|event| event - day);
+        Self {
+            at_risk: at_risk(0),
+            at_risk_after_gap: at_risk(gap_days),
+            before: days.days.first().is_some_and(|&first| first <= day),
+            next: first_after(day),
+            next_after_gap: first_after(day + gap_days),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -138,7 +138,7 @@ mod tests {
             standing: Vec::new(),
             events_read: 5,
         };
-        let row = PanelRow { patient: 0, day: 20_000, sex: Sex::Male };
+        let row = PanelRow { patient: 0, day: 20_000, sex: Sex::Male, watched_days: 0, history_days: 0, entries: 0 };
         let found = cells(&row, &chart, &vocabulary());
         let at = |column: usize| found.iter().find(|cell| cell.0 as usize == column).map_or(0.0, |cell| cell.1);
         let p = PLAIN_COLUMNS;

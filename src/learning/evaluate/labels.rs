@@ -132,7 +132,7 @@ fn epoch_day(text: &str) -> Option<i32> {
 }
 
 /// Sixteen bytes from their hexadecimal form.
-fn key_of(text: &str) -> Option<Key> {
+pub fn key_of(text: &str) -> Option<Key> {
     let mut key = Key::default();
     if text.len() != 2 * key.len() {
         return None;

@@ -2,23 +2,35 @@
 //!
 //! [`run`] is the whole of it. [`cohort`] says who is asked about when, and what then happened; [`labels`] reads what
 //! others say of it and [`panel`] joins both with a dataset. [`counts`] and [`regression`] are the plain baseline.
-//! [`beside`] compares with
-//! what another model says. [`metrics`] are the figures themselves, [`figures`] those of one outcome, [`summary`] those of many;
-//! [`report`] and [`plot`] write them down.
+//! [`beside`] compares with what another model says. [`metrics`], [`precision`], [`concordance`], [`slope`],
+//! [`utility`] and [`lead_time`] are the figures themselves, [`figures`] all of one outcome, [`summary`] those of many
+//! and [`subgroups`] those of some patients; [`report`] and [`plot`] write them down.
 
 pub mod accepted;
+pub mod agreement;
+pub mod ask;
+pub mod audit;
 pub mod beside;
+pub mod calibration;
 pub mod cohort;
+pub mod concordance;
 pub mod counts;
+pub mod discrimination;
 pub mod figures;
 pub mod labels;
+pub mod lead_time;
 pub mod metrics;
 pub mod panel;
+pub mod plain;
 pub mod plot;
+pub mod precision;
 pub mod regression;
 pub mod report;
 pub mod run;
+pub mod slope;
+pub mod subgroups;
 pub mod summary;
+pub mod utility;
 
 #[cfg(test)]
 mod tests;

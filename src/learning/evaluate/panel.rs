@@ -3,7 +3,8 @@
 //! Owns the join of a label file with a dataset, or the draw of index days where there is none, and the comparison
 //! of foreign labels with our own: a difference is a finding. Keeps no chart: histories are long.
 
-use super::cohort::{Window, index_days, label};
+use super::agreement::Agreement;
+use super::cohort::{Course, Window, index_days, label};
 use super::labels::{Identity, Key, LabelFile};
 use crate::learning::life::ShardReader;
 use crate::learning::shard::{Dataset, PatientRow, Split};
@@ -14,7 +15,6 @@ use anyhow::bail;
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
-use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -34,6 +34,12 @@ pub struct PanelRow {
     /// Days since birth; its end is the as-of moment.
     pub day: i32,
     pub sex: Sex,
+    /// Days that the record is watched after it.
+    pub watched_days: i32,
+    /// Days of record up to it.
+    pub history_days: i32,
+    /// Entries of the chart up to it.
+    pub entries: u32,
 }
 
 impl PanelRow {
@@ -52,20 +58,8 @@ pub struct Target {
     pub after_gap: Vec<Option<bool>>,
     /// From the index day: for calibration, as risks are served.
     pub from_day_0: Vec<Option<bool>>,
-}
-
-/// How a foreign label column compares with our own labels.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-pub struct Agreement {
-    /// Cells that both sides answered.
-    pub compared: usize,
-    pub different: usize,
-    /// Answered by the file where we say not eligible.
-    pub only_theirs: usize,
-    /// Answered by us and surely followed up, empty in the file.
-    pub only_ours: usize,
-    /// Empty in the file, and our rounded end of follow-up cannot tell why.
-    pub unclear: usize,
+    /// By row, whatever the horizon.
+    pub courses: Vec<Course>,
 }
 
 /// Rows with their labels.
@@ -121,10 +115,18 @@ pub fn gather(
             *panel.splits.entry(patient.split).or_default() += 1;
             progress.inc(if matches!(source, Source::File(..)) { questions.len() as u64 } else { 1 });
             for (day, line) in questions {
-                let row = PanelRow { patient: number, day, sex: patient.sex };
+                let chart = reader.chart(patient, &days, day);
+                let row = PanelRow {
+                    patient: number,
+                    day,
+                    sex: patient.sex,
+                    watched_days: patient.follow_up_end - day,
+                    history_days: chart.events.first().map_or(0, |event| day - event.day),
+                    entries: chart.events.len() as u32,
+                };
                 panel.label(phenotypes, source, patient, &days, day, line);
                 panel.rows.push(row);
-                each(&row, reader.chart(patient, &days, day))?;
+                each(&row, chart)?;
             }
         }
     }
@@ -186,6 +188,7 @@ impl Panel {
                     horizon_days,
                     after_gap: Vec::new(),
                     from_day_0: Vec::new(),
+                    courses: Vec::new(),
                 })
             })
             .collect();
@@ -206,6 +209,7 @@ impl Panel {
         for target in targets {
             let name = &phenotypes.outcomes[target.outcome].0;
             let ends = day + target.horizon_days as i32;
+            target.courses.push(Course::of(phenotypes, target.outcome, &days[target.outcome], patient.sex, day));
             for gap_days in [phenotypes.gap_days as i32, 0] {
                 let window = Window { gap_days, horizon_days: target.horizon_days as i32 };
                 let ours = label(phenotypes, target.outcome, &days[target.outcome], patient.sex, day, window);
@@ -239,35 +243,5 @@ impl Source<'_> {
         })?;
         let cell = file.lines.get(line?)?.cells.get(place).copied().flatten();
         Some((format!("{outcome}@{horizon_days}{}", if from_day_0 { "+0" } else { "" }), cell))
-    }
-}
-
-impl Agreement {
-    /// Counts one cell. `watched`: days of follow-up left at the window's end, and how far that may be rounded.
-    fn count(&mut self, ours: Option<bool>, theirs: Option<bool>, watched: (i32, i32)) {
-        match (ours, theirs) {
-            (Some(ours), Some(theirs)) => {
-                self.compared += 1;
-                self.different += usize::from(ours != theirs);
-            }
-            (None, Some(_)) => self.only_theirs += 1,
-            (Some(_), None) if watched.0 >= 0 => self.only_ours += 1,
-            (Some(_), None) if watched.0 > -watched.1 => self.unclear += 1,
-            _ => {}
-        }
-    }
-
-    /// Adds the counts of other rows.
-    pub fn add(&mut self, other: &Self) {
-        self.compared += other.compared;
-        self.different += other.different;
-        self.only_theirs += other.only_theirs;
-        self.only_ours += other.only_ours;
-        self.unclear += other.unclear;
-    }
-
-    /// Differences that need an explanation.
-    pub fn findings(&self) -> usize {
-        self.different + self.only_theirs + self.only_ours
     }
 }

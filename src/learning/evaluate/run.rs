@@ -3,20 +3,23 @@
 //! Owns the order of the steps: ask the model about every test row, fit both baselines on training rows, judge.
 //! Refuses test patients that are also among the training rows.
 
+use super::agreement::Agreement;
+use super::ask::{Asker, Said};
+use super::audit::Audit;
 use super::beside::{self, Beside};
-use super::counts::{PLAIN_COLUMNS, SparseRows, cells, width};
+use super::counts::{SparseRows, cells, width};
 use super::figures::{Scores, Task};
 use super::labels::{LabelFile, identities};
 use super::metrics::patient_draws;
-use super::panel::{Agreement, Panel, Source, gather};
-use super::regression::{Effort, Regression};
-use super::summary::{Control, Judged, Mean, Subgroup, controls, means, subgroups};
+use super::panel::{Panel, Source, Target, gather};
+use super::plain::{Fitting, Plain, plain};
+use super::subgroups::{Subgroup, subgroups};
+use super::summary::{Calibrated, Control, Judged, Mean, Worthwhile, calibrated, controls, means, worthwhile};
 use crate::learning::shard::{Dataset, Split};
-use crate::prediction::answer::{Oracle, Question};
-use crate::prediction::calibration::AgeSexTable;
+use crate::prediction::answer::Oracle;
 use crate::prediction::model::Outcome;
 use crate::prediction::phenotype::Phenotypes;
-use crate::prediction::vocabulary::{EncodedChart, Vocabulary};
+use crate::prediction::vocabulary::Vocabulary;
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use rand::SeedableRng;
@@ -25,7 +28,6 @@ use rayon::prelude::*;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 /// What is judged, and in whose words it reads.
 #[derive(Clone, Copy)]
@@ -53,15 +55,6 @@ pub struct Plan<'a> {
 
 /// Index days per patient where they are drawn here.
 const DRAWN_PER_PATIENT: usize = 12;
-/// Charts that are asked about together.
-const BATCH: usize = 64;
-/// Training events below which no regression is fitted for an outcome.
-const LEAST_TRAINING_EVENTS: usize = 20;
-/// Ridge and passes of the regression. The ridge was chosen on validation patients among 10, 30, 100, 300 and 1000;
-/// passes beyond 40 changed nothing there.
-const RIDGE: f64 = 1000.0;
-const PASSES: usize = 60;
-
 /// Who was asked about.
 #[derive(Clone, Debug, Serialize)]
 pub struct Population {
@@ -87,6 +80,8 @@ pub struct Evaluation {
     pub draws: usize,
     pub seed: u64,
     pub means: Vec<Mean>,
+    pub calibrated: Vec<Calibrated>,
+    pub worthwhile: Vec<Worthwhile>,
     pub controls: Vec<Control>,
     pub subgroups: Vec<Subgroup>,
     pub tasks: Vec<Task>,
@@ -140,10 +135,12 @@ pub fn evaluate(
     if panel.keys.iter().any(|key| trained_on.contains(key)) {
         bail!("a test patient is also a training patient: the labels or the dataset's splits are mixed up");
     }
-    let scores = scores(subject, &panel, asked, &train_panel, &counts, progress)?;
+    let fitting = Fitting { panel: &train_panel, counts: &counts };
+    let scores = scores(subject, &panel, &asked, fitting, progress)?;
     progress.set_message("drawing patients again and again");
     let draws = patient_draws(panel.keys.len(), plan.draws, &mut ChaCha8Rng::seed_from_u64(plan.seed));
-    let judged = judge(&panel, scores, &draws, progress);
+    let audit = Audit::open(&dataset.folder.join("audit.csv"))?;
+    let judged = judge(subject.phenotypes, &panel, scores, &draws, progress);
     Ok(Evaluation {
         notice: NOTICE,
         model: subject.oracle.identity().to_owned(),
@@ -153,8 +150,10 @@ pub fn evaluate(
         draws: plan.draws,
         seed: plan.seed,
         means: means(&judged),
+        calibrated: calibrated(&panel, &judged, &draws),
+        worthwhile: worthwhile(&judged),
         controls: controls(&judged),
-        subgroups: subgroups(&panel, &judged, &draws),
+        subgroups: subgroups(&panel, &judged, audit.as_ref(), &draws),
         beside: beside::compare(&others, &panel, &judged, &draws)?,
         tasks: judged.into_iter().map(|one| one.task).collect(),
         label_agreement: agreement(&panel, &train_panel),
@@ -185,96 +184,63 @@ fn population(labels: Option<&Path>, panel: &Panel) -> Population {
     }
 }
 
-/// What asking gave, by row: the model's risks in the order of its outcomes, and the plain counts.
+/// What asking gave, by row: the model's answers, and the plain counts.
 struct Asked {
-    risks: Vec<Vec<f64>>,
+    said: Said,
     counts: SparseRows,
 }
 
-/// Asks the model about every row, in batches.
+/// Asks the model about every row.
 fn ask(
     subject: Subject<'_>,
     dataset: &Dataset,
     source: &Source<'_>,
     progress: &ProgressBar,
 ) -> anyhow::Result<(Panel, Asked)> {
-    let mut asked = Asked { risks: Vec::new(), counts: SparseRows::new(width(subject.vocabulary)) };
-    let mut waiting: Vec<Question> = Vec::new();
+    let mut counts = SparseRows::new(width(subject.vocabulary));
+    let mut asker = Asker::new(subject.oracle, subject.vocabulary);
     let panel = gather(dataset, subject.vocabulary, subject.phenotypes, source, progress, |row, chart| {
-        asked.counts.push(cells(row, &chart, subject.vocabulary));
-        waiting.push(question(chart));
-        if waiting.len() == BATCH {
-            answer(subject.oracle, &mut waiting, &mut asked.risks)?;
-        }
-        Ok(())
+        counts.push(cells(row, &chart, subject.vocabulary));
+        asker.ask(chart)
     })?;
-    answer(subject.oracle, &mut waiting, &mut asked.risks)?;
-    Ok((panel, asked))
-}
-
-fn question(chart: EncodedChart) -> Question {
-    Question { chart: Arc::new(chart), explain: Arc::from([]), max_explained: 0 }
-}
-
-fn answer(oracle: &dyn Oracle, waiting: &mut Vec<Question>, risks: &mut Vec<Vec<f64>>) -> anyhow::Result<()> {
-    let answers = oracle.answer(waiting);
-    if answers.len() != waiting.len() {
-        bail!("the model gave {} answers to {} questions", answers.len(), waiting.len());
-    }
-    for answer in answers {
-        let row: Vec<f64> = answer.risks.iter().map(|risk| risk.risk).collect();
-        if row.len() != oracle.outcomes().len() || row.iter().any(|risk| !(0.0..=1.0).contains(risk)) {
-            bail!("the model gave no probability for one of its outcomes");
-        }
-        risks.push(row);
-    }
-    waiting.clear();
-    Ok(())
+    Ok((panel, Asked { said: asker.finish()?, counts }))
 }
 
 /// Scores of the model and both baselines, for every target that the model answers for.
 fn scores(
     subject: Subject<'_>,
     panel: &Panel,
-    asked: Asked,
-    train: &Panel,
-    train_counts: &SparseRows,
+    asked: &Asked,
+    train: Fitting<'_>,
     progress: &ProgressBar,
 ) -> anyhow::Result<Vec<(usize, Outcome, Scores)>> {
     progress.set_message("fitting the regression on counts");
     progress.set_position(0);
-    let enough =
-        |labels: &[Option<bool>]| labels.iter().filter(|&&label| label == Some(true)).count() >= LEAST_TRAINING_EVENTS;
-    let fitted: Vec<usize> = (0..panel.targets.len()).filter(|&i| enough(&train.targets[i].after_gap)).collect();
-    let labels: Vec<&[Option<bool>]> = fitted.iter().map(|&i| train.targets[i].after_gap.as_slice()).collect();
-    let effort = Effort { ridge: RIDGE, free_columns: PLAIN_COLUMNS, passes: PASSES };
-    let regression = Regression::fit(train_counts, &labels, effort, progress);
-    let regressed: Vec<Vec<f64>> =
-        (0..asked.counts.len()).into_par_iter().map(|row| regression.risks(asked.counts.row(row))).collect();
+    let plain = plain(panel, &asked.counts, train, progress);
     let mut all = Vec::new();
-    for (index, target) in panel.targets.iter().enumerate() {
-        let name = &subject.phenotypes.outcomes[target.outcome].0;
-        let place = subject
-            .oracle
-            .outcomes()
-            .iter()
-            .position(|outcome| *outcome.phenotype == **name && outcome.horizon_days == target.horizon_days);
-        let place = place.with_context(|| format!("the model has no answer for `{name}`"))?;
-        let rows = train.rows.iter().zip(&train.targets[index].after_gap);
-        let table = AgeSexTable::fit(rows.filter_map(|(row, label)| Some((row.age_years(), row.sex, (*label)?))));
-        let column = fitted.iter().position(|&fitted| fitted == index);
-        let scores = Scores {
-            model: asked.risks.iter().map(|row| row[place]).collect(),
-            age_sex: panel.rows.iter().map(|row| table.rate(row.age_years(), row.sex)).collect(),
-            regression: column.map(|column| regressed.iter().map(|row| row[column]).collect()),
-        };
+    for (index, plain) in plain.into_iter().enumerate() {
+        let place = subject.place(&panel.targets[index])?;
+        let Plain { age_sex, regression, served_age_sex, served_regression } = plain;
+        let model = asked.said.outcome(place);
+        let scores = Scores { model, age_sex, regression, served_age_sex, served_regression };
         all.push((index, subject.oracle.outcomes()[place].clone(), scores));
     }
     Ok(all)
 }
 
+impl Subject<'_> {
+    /// Where the model answers for a target.
+    pub fn place(&self, target: &Target) -> anyhow::Result<usize> {
+        let name = &self.phenotypes.outcomes[target.outcome].0;
+        let same = |outcome: &Outcome| *outcome.phenotype == **name && outcome.horizon_days == target.horizon_days;
+        let place = self.oracle.outcomes().iter().position(same);
+        place.with_context(|| format!("the model has no answer for `{name}`"))
+    }
+}
+
 /// Judges every target, several at once.
 fn judge<'a>(
+    phenotypes: &Phenotypes,
     panel: &'a Panel,
     scores: Vec<(usize, Outcome, Scores)>,
     draws: &[Vec<u16>],
@@ -286,9 +252,10 @@ fn judge<'a>(
         .into_par_iter()
         .map(|(index, outcome, scores)| {
             let target = &panel.targets[index];
-            let (task, drawn) = Task::judge(panel, target, &outcome, &scores, draws);
+            let recurrent = !phenotypes.outcomes[target.outcome].1.first_only;
+            let (task, drawn) = Task::judge(panel, target, (&outcome, recurrent), &scores, draws);
             progress.inc(1);
-            Judged { target, scores, task, drawn }
+            Judged { target, scores, threshold: outcome.alert_threshold, task, drawn }
         })
         .collect()
 }

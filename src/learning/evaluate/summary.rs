@@ -1,17 +1,20 @@
-//! Figures over many outcomes: the headline mean, the negative controls, subgroups of patients.
+//! Figures over many outcomes: the headline mean, how many are calibrated and worth acting on, the negative controls.
 
 use super::accepted::{FIVE_YEARS, YEAR};
-use super::figures::{Aurocs, Discrimination, DrawnAurocs, Estimate, LEAST_EVENTS, Scores, Task};
-use super::panel::{Panel, PanelRow, Target};
-use crate::patient_record::timeline::Sex;
+use super::calibration::{Calibration, pooled};
+use super::discrimination::{Discrimination, DrawnAurocs};
+use super::figures::{Estimate, Scores, Task};
+use super::panel::{Panel, Target};
+use super::utility::{JudgedBenefit, THRESHOLDS};
 use crate::prediction::phenotype::Group;
-use rayon::prelude::*;
 use serde::Serialize;
 
 /// One outcome with all that was found.
 pub struct Judged<'a> {
     pub target: &'a Target,
     pub scores: Scores,
+    /// The risk from which the package shows it.
+    pub threshold: f64,
     pub task: Task,
     pub drawn: Option<DrawnAurocs>,
 }
@@ -33,10 +36,8 @@ pub struct Mean {
 
 /// A set of outcomes by what they are.
 type OutcomeSet = (&'static str, fn(&Task) -> bool);
-/// A set of patients by the row.
-type RowSet<'a> = (&'static str, &'a (dyn Fn(&PanelRow) -> bool + Sync));
 
-/// The headline and its neighbours, each over outcomes with at least [`LEAST_EVENTS`] events.
+/// The headline and its neighbours, each over outcomes with at least [`super::figures::LEAST_EVENTS`] events.
 pub fn means(judged: &[Judged<'_>]) -> Vec<Mean> {
     outcome_sets().iter().filter_map(|(name, belongs)| mean(name, judged, *belongs)).collect()
 }
@@ -68,7 +69,7 @@ fn mean(name: &'static str, judged: &[Judged<'_>], belongs: fn(&Task) -> bool) -
             .filter(|one| one.here.regression.is_some_and(|regression| one.here.model > regression))
             .count(),
         discrimination: Discrimination::of(&DrawnAurocs::mean(&drawn)?)?,
-        median_slope: median(calibration().filter_map(|figures| figures.slope)),
+        median_slope: median(calibration().filter_map(|figures| figures.slope.map(|slope| slope.value))),
         median_calibration_error: median(calibration().map(|figures| figures.error)),
     })
 }
@@ -117,74 +118,72 @@ pub fn controls(judged: &[Judged<'_>]) -> Vec<Control> {
     each.chain(mean).collect()
 }
 
-/// Some of the patients, over the accepted outcomes that have enough events among them.
+/// How many of a set of outcomes tell the truth, and one line through all of them.
 #[derive(Clone, Debug, Serialize)]
-pub struct Subgroup {
+pub struct Calibrated {
     pub name: &'static str,
-    pub patients: usize,
-    pub rows: usize,
+    /// Outcomes with calibration figures.
     pub outcomes: usize,
-    pub auroc: Option<Estimate>,
-    pub age_sex: Option<Estimate>,
-    pub above_age_sex: Option<Estimate>,
-    /// Events that happened per event foretold, over all accepted outcomes: 1 when true.
-    pub observed_per_expected: Option<f64>,
+    /// Whose slope's interval reaches 0.8 to 1.25.
+    pub good_slopes: usize,
+    /// Whose expected calibration error is below 0.02 (one year) or 0.03 (longer).
+    pub good_errors: usize,
+    pub pooled_slope: Option<Estimate>,
+    pub pooled_intercept: Option<Estimate>,
 }
 
-/// By sex and by age.
-pub fn subgroups(panel: &Panel, judged: &[Judged<'_>], draws: &[Vec<u16>]) -> Vec<Subgroup> {
-    let aged = |row: &PanelRow, from: f64, to: f64| (from..to).contains(&row.age_years());
-    let groups: [RowSet<'_>; 6] = [
-        ("women", &|row| row.sex == Sex::Female),
-        ("men", &|row| row.sex == Sex::Male),
-        ("aged 30 to 49", &|row| aged(row, 0.0, 50.0)),
-        ("aged 50 to 64", &|row| aged(row, 50.0, 65.0)),
-        ("aged 65 to 79", &|row| aged(row, 65.0, 80.0)),
-        ("aged 80 or more", &|row| aged(row, 80.0, f64::INFINITY)),
+/// The accepted outcomes, and all without controls.
+pub fn calibrated(panel: &Panel, judged: &[Judged<'_>], draws: &[Vec<u16>]) -> Vec<Calibrated> {
+    let sets: [OutcomeSet; 2] = [
+        ("accepted task-horizons", |task| task.accepted),
+        ("all, without controls", |task| task.group != Group::Control),
     ];
-    groups.iter().map(|(name, belongs)| subgroup(name, panel, judged, draws, *belongs)).collect()
+    let of_set = |&(name, belongs): &OutcomeSet| {
+        let set: Vec<(&Judged<'_>, &Calibration)> = judged
+            .iter()
+            .filter(|one| belongs(&one.task))
+            .filter_map(|one| Some((one, one.task.calibration.as_ref()?)))
+            .collect();
+        let line = pooled(panel, set.iter().map(|(one, _)| (one.target, one.scores.model.as_slice())), |_| true);
+        Calibrated {
+            name,
+            outcomes: set.len(),
+            good_slopes: set.iter().filter(|(_, figures)| figures.slope_is_good()).count(),
+            good_errors: set.iter().filter(|(one, figures)| figures.error_is_good(one.task.horizon_days)).count(),
+            pooled_slope: line.as_ref().and_then(|line| line.slope(draws)),
+            pooled_intercept: line.as_ref().and_then(|line| line.estimate(draws, |line| line.intercept)),
+        }
+    };
+    sets.iter().map(of_set).filter(|set| set.outcomes > 0).collect()
 }
 
-fn subgroup(
-    name: &'static str,
-    panel: &Panel,
-    judged: &[Judged<'_>],
-    draws: &[Vec<u16>],
-    belongs: &(dyn Fn(&PanelRow) -> bool + Sync),
-) -> Subgroup {
-    let inside: Vec<bool> = panel.rows.iter().map(belongs).collect();
-    let rows = || panel.rows.iter().zip(&inside).filter(|(_, inside)| **inside).map(|(row, _)| row.patient);
-    let accepted = || judged.iter().filter(|one| one.task.accepted);
-    let enough = |target: &Target| {
-        let events = target.after_gap.iter().zip(&inside).filter(|(label, inside)| **inside && **label == Some(true));
-        events.count() >= LEAST_EVENTS
-    };
-    let drawn: Vec<DrawnAurocs> = accepted()
-        .filter(|one| enough(one.target))
-        .collect::<Vec<_>>()
-        .par_iter()
-        .filter_map(|one| DrawnAurocs::of(panel, one.target, &one.scores, draws, |row| inside[row]))
-        .collect();
-    let mean = DrawnAurocs::mean(&drawn.iter().collect::<Vec<_>>());
-    let (mut observed, mut expected) = (0.0, 0.0);
-    for one in accepted() {
-        for (row, label) in one.target.from_day_0.iter().enumerate().filter(|(row, _)| inside[*row]) {
-            if let Some(event) = label {
-                observed += f64::from(u8::from(*event));
-                expected += one.scores.model[row];
-            }
+/// At one fixed threshold, over the accepted outcomes: where acting on the risks is worth something.
+#[derive(Clone, Debug, Serialize)]
+pub struct Worthwhile {
+    pub threshold: f64,
+    pub outcomes: usize,
+    /// Net benefit above alerting for everyone and for nobody; and with the whole interval above.
+    pub above_not_looking: usize,
+    pub surely_above_not_looking: usize,
+    /// Net benefit not below the regression's, among the outcomes that have one.
+    pub not_below_regression: usize,
+    pub with_regression: usize,
+}
+
+/// One line per fixed threshold.
+pub fn worthwhile(judged: &[Judged<'_>]) -> Vec<Worthwhile> {
+    let accepted = || judged.iter().filter(|one| one.task.accepted).filter_map(|one| one.task.utility.as_ref());
+    let at = |(place, &threshold): (usize, &f64)| {
+        let benefits: Vec<_> = accepted().filter_map(|utility| utility.benefits.get(place)).collect();
+        let count = |holds: &dyn Fn(&JudgedBenefit) -> bool| benefits.iter().filter(|one| holds(one)).count();
+        Worthwhile {
+            threshold,
+            outcomes: benefits.len(),
+            above_not_looking: count(&|one| one.above_not_looking.value > 0.0),
+            surely_above_not_looking: count(&|one| one.above_not_looking.low > 0.0),
+            not_below_regression: count(&|one| one.above_regression.is_some_and(|above| above.value >= 0.0)),
+            with_regression: count(&|one| one.above_regression.is_some()),
         }
-    }
-    let estimate =
-        |figure: &dyn Fn(&Aurocs) -> f64| mean.as_ref().and_then(|mean| mean.estimate(|aurocs| Some(figure(aurocs))));
-    Subgroup {
-        name,
-        patients: rows().collect::<std::collections::BTreeSet<u32>>().len(),
-        rows: rows().count(),
-        outcomes: drawn.len(),
-        auroc: estimate(&|a| a.model),
-        age_sex: estimate(&|a| a.age_sex),
-        above_age_sex: estimate(&|a| a.model - a.age_sex),
-        observed_per_expected: (expected > 0.0).then(|| observed / expected),
-    }
+    };
+    THRESHOLDS.iter().enumerate().map(at).collect()
 }

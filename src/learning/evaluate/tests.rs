@@ -208,8 +208,22 @@ fn a_model_that_sees_the_exposure_is_above_age_and_sex_and_the_control_stays_at_
     // One year: 1 - 0.98^12 = 0.21 with the exposure, 0.05 without: these risks are true.
     let task = found.tasks.iter().find(|task| task.outcome == "severe-anxiety" && task.horizon_days == 365).unwrap();
     let calibration = task.calibration.as_ref().unwrap();
-    assert!((calibration.slope.unwrap() - 1.0).abs() < 0.35 && calibration.error < 0.05, "{calibration:?}");
-    assert!(calibration.alerts.sensitivity > 0.6 && calibration.alerts.share > 0.3);
+    assert!((calibration.slope.unwrap().value - 1.0).abs() < 0.35 && calibration.error < 0.05, "{calibration:?}");
+    let utility = task.utility.as_ref().unwrap();
+    assert!(utility.served.sensitivity > 0.6 && utility.served.share > 0.3);
+    assert!(utility.benefits.iter().any(|one| one.above_not_looking.low > 0.0), "{:?}", utility.benefits);
+    let (c, auroc) = (task.concordance.unwrap(), task.discrimination.unwrap().model);
+    assert!((c.value - auroc.value).abs() < 0.05 && c.low > 0.5, "{c:?} {auroc:?}");
+    let precision = task.average_precision.unwrap();
+    assert!(precision.model.low > precision.prevalence, "{precision:?}");
+    let lead = task.lead_time.unwrap();
+    assert!(lead.alerted <= lead.patients && lead.days.unwrap().median <= 365.0, "{lead:?}");
+    let apart = task.occurrences.unwrap();
+    assert_eq!(
+        (apart.first.events + apart.repeat.events, apart.first.rows + apart.repeat.rows),
+        (task.events, task.rows)
+    );
+    assert!(found.calibrated[0].pooled_slope.unwrap().low < 1.2 && found.calibrated[0].good_slopes == 1);
     assert_eq!(found.subgroups.iter().take(2).map(|group| group.patients).sum::<usize>(), 120);
 }
 
@@ -303,7 +317,7 @@ fn the_report_says_that_the_patients_are_synthetic_and_holds_no_patient() {
     let json = serde_json::to_string(&found).unwrap();
     let keys: HashMap<String, serde_json::Value> = serde_json::from_str(&json).unwrap();
     assert!(keys.contains_key("means") && json.contains(NOTICE) && !json.contains("p17"));
-    for picture in [plot::forest(&found), plot::reliability(&found), plot::risks(&found)] {
+    for picture in [plot::forest(&found), plot::reliability(&found), plot::risks(&found), plot::decision(&found)] {
         assert!(picture.starts_with("<svg") && picture.ends_with("</svg>\n") && picture.contains("severe anxiety"));
         assert!(!picture.contains("NaN") && !picture.contains("inf"), "{picture}");
     }

@@ -2,86 +2,16 @@
 //!
 //! Colours differ in lightness too, so that they survive print; shapes carry what colours say.
 
-use super::figures::{Calibration, Task};
+use super::calibration::Calibration;
+use super::figures::Task;
 use super::report::{horizon, title};
 use super::run::Evaluation;
-use std::fmt::Write;
+use super::utility::NetBenefit;
+use picture::{AGE_SEX, GRID, INK, MODEL, Picture, REGRESSION};
 
-const MODEL: &str = "#1f5fa8";
-const AGE_SEX: &str = "#9a9a9a";
-const REGRESSION: &str = "#c9812b";
-const INK: &str = "#222";
-const GRID: &str = "#e3e3e3";
+mod picture;
 
 const FOREST_WIDTH: f64 = 880.0;
-
-/// A picture being drawn.
-struct Picture {
-    body: String,
-    width: f64,
-    height: f64,
-}
-
-impl Picture {
-    fn new(width: f64, height: f64) -> Self {
-        Self { body: String::new(), width, height }
-    }
-
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), colour: &str, thick: f64) {
-        let _ = writeln!(
-            self.body,
-            r#"<line x1="{:.1}" y1="{:.1}" x2="{:.1}" y2="{:.1}" stroke="{colour}" stroke-width="{thick}"/>"#,
-            from.0, from.1, to.0, to.1
-        );
-    }
-
-    fn dot(&mut self, at: (f64, f64), radius: f64, colour: &str) {
-        let _ = writeln!(self.body, r#"<circle cx="{:.1}" cy="{:.1}" r="{radius}" fill="{colour}"/>"#, at.0, at.1);
-    }
-
-    fn diamond(&mut self, at: (f64, f64), colour: &str) {
-        let (x, y, r) = (at.0, at.1, 4.5);
-        let _ = writeln!(
-            self.body,
-            r#"<path d="M{:.1} {:.1} L{:.1} {:.1} L{:.1} {:.1} L{:.1} {:.1} Z" fill="none" stroke="{colour}" stroke-width="1.6"/>"#,
-            x - r,
-            y,
-            x,
-            y - r,
-            x + r,
-            y,
-            x,
-            y + r
-        );
-    }
-
-    fn bar(&mut self, at: (f64, f64), size: (f64, f64), colour: &str) {
-        let _ = writeln!(
-            self.body,
-            r#"<rect x="{:.1}" y="{:.1}" width="{:.1}" height="{:.1}" fill="{colour}"/>"#,
-            at.0, at.1, size.0, size.1
-        );
-    }
-
-    /// `anchor`: `start`, `middle` or `end`.
-    fn text(&mut self, at: (f64, f64), size: f64, anchor: &str, words: &str) {
-        let words = words.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        let _ = writeln!(
-            self.body,
-            r#"<text x="{:.1}" y="{:.1}" font-size="{size}" text-anchor="{anchor}">{words}</text>"#,
-            at.0, at.1
-        );
-    }
-
-    fn finish(self) -> String {
-        let Self { body, width, height } = self;
-        format!(
-            "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" \
-             height=\"{height}\" font-family=\"sans-serif\" fill=\"{INK}\">\n\
-             <rect width=\"{width}\" height=\"{height}\" fill=\"#fff\"/>\n{body}</svg>\n"
-        )
-    }
-}
 
 const SYNTHETIC: &str = "Synthetic patients: machinery, not medicine.";
 
@@ -136,7 +66,7 @@ const LONGEST_TITLE: usize = 38;
 fn panels(
     evaluation: &Evaluation,
     heading: &str,
-    draw: impl Fn(&mut Picture, (f64, f64), f64, &Calibration),
+    draw: impl Fn(&mut Picture, (f64, f64), f64, &Task, &Calibration),
 ) -> String {
     let tasks: Vec<(&Task, &Calibration)> =
         shown(evaluation).filter_map(|task| Some((task, task.calibration.as_ref()?))).collect();
@@ -151,7 +81,7 @@ fn panels(
         let name: String = task.title.chars().take(LONGEST_TITLE).collect();
         picture.text((left - 10.0, top - 18.0), 9.0, "start", &name);
         picture.text((left - 10.0, top - 7.0), 9.0, "start", &horizon(task.horizon_days));
-        draw(&mut picture, (left, top), side, calibration);
+        draw(&mut picture, (left, top), side, task, calibration);
     }
     let foot = picture.height - 10.0;
     picture.text((20.0, foot), 11.0, "start", SYNTHETIC);
@@ -160,20 +90,24 @@ fn panels(
 
 /// Risk against observed share, ten bins of equal mass, for each accepted outcome.
 pub fn reliability(evaluation: &Evaluation) -> String {
-    panels(evaluation, "Observed share (up) against risk (right), from the index day", |picture, at, side, figures| {
-        let most = figures.curve.iter().flat_map(|bin| [bin.risk, bin.observed]).fold(0.0, f64::max);
-        let scale = round_up(most);
-        let place = |risk: f64, observed: f64| (at.0 + risk / scale * side, at.1 + side - observed / scale * side);
-        frame(picture, at, side, scale);
-        picture.text((at.0 + side, at.1 + side + 11.0), 9.0, "end", &format!("{scale}"));
-        picture.line(place(0.0, 0.0), place(scale, scale), AGE_SEX, 1.0);
-        for pair in figures.curve.windows(2) {
-            picture.line(place(pair[0].risk, pair[0].observed), place(pair[1].risk, pair[1].observed), MODEL, 1.4);
-        }
-        for bin in &figures.curve {
-            picture.dot(place(bin.risk, bin.observed), 2.6, MODEL);
-        }
-    })
+    panels(
+        evaluation,
+        "Observed share (up) against risk (right), from the index day",
+        |picture, at, side, _, figures| {
+            let most = figures.curve.iter().flat_map(|bin| [bin.risk, bin.observed]).fold(0.0, f64::max);
+            let scale = round_up(most);
+            let place = |risk: f64, observed: f64| (at.0 + risk / scale * side, at.1 + side - observed / scale * side);
+            frame(picture, at, side, scale);
+            picture.text((at.0 + side, at.1 + side + 11.0), 9.0, "end", &format!("{scale}"));
+            picture.line(place(0.0, 0.0), place(scale, scale), AGE_SEX, 1.0);
+            for pair in figures.curve.windows(2) {
+                picture.line(place(pair[0].risk, pair[0].observed), place(pair[1].risk, pair[1].observed), MODEL, 1.4);
+            }
+            for bin in &figures.curve {
+                picture.dot(place(bin.risk, bin.observed), 2.6, MODEL);
+            }
+        },
+    )
 }
 
 /// Mean risk of each tenth of the rows, as bars, with the alert threshold across.
@@ -181,7 +115,7 @@ pub fn risks(evaluation: &Evaluation) -> String {
     panels(
         evaluation,
         "Mean risk of each tenth of the rows, lowest first; line: alert threshold",
-        |picture, at, side, figures| {
+        |picture, at, side, task, figures| {
             let most = figures.curve.iter().map(|bin| bin.risk).fold(0.0, f64::max);
             let scale = round_up(most);
             frame(picture, at, side, scale);
@@ -190,7 +124,7 @@ pub fn risks(evaluation: &Evaluation) -> String {
                 let tall = bin.risk / scale * side;
                 picture.bar((at.0 + wide * place as f64 + 1.0, at.1 + side - tall), (wide - 2.0, tall), MODEL);
             }
-            let threshold = figures.alerts.threshold;
+            let Some(threshold) = task.utility.as_ref().map(|utility| utility.served.threshold) else { return };
             if threshold < scale {
                 let y = at.1 + side - threshold / scale * side;
                 picture.line((at.0, y), (at.0 + side, y), REGRESSION, 1.4);
@@ -209,4 +143,31 @@ fn frame(picture: &mut Picture, at: (f64, f64), side: f64, scale: f64) {
 /// The next of 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.
 fn round_up(most: f64) -> f64 {
     [0.01, 0.02, 0.05, 0.1, 0.2, 0.5].into_iter().find(|&end| most <= end).unwrap_or(1.0)
+}
+
+/// Net benefit against threshold, on the scale of the best that any threshold gives, for each accepted outcome.
+pub fn decision(evaluation: &Evaluation) -> String {
+    let heading =
+        "Net benefit (up) against threshold (right): blue model, orange regression, grey everyone; line at nobody";
+    panels(evaluation, heading, |picture, at, side, task, _| {
+        let Some(curve) = task.utility.as_ref().map(|utility| utility.curve.as_slice()) else { return };
+        let most = curve.iter().map(|point| point.model.max(point.treat_all)).fold(0.001, f64::max);
+        let end = curve.last().map_or(1.0, |point| point.threshold);
+        let (low, high) = (-0.2 * most, most);
+        let place = |threshold: f64, benefit: f64| {
+            (at.0 + threshold / end * side, at.1 + side - (benefit.clamp(low, high) - low) / (high - low) * side)
+        };
+        picture.line(at, (at.0, at.1 + side), INK, 0.8);
+        picture.line(place(0.0, 0.0), place(end, 0.0), INK, 0.8);
+        picture.text((at.0 - 3.0, at.1 + 8.0), 9.0, "end", &format!("{most:.3}"));
+        picture.text((at.0 + side, at.1 + side + 11.0), 9.0, "end", &format!("{end}"));
+        let mut draw = |colour: &str, thick: f64, of: &dyn Fn(&NetBenefit) -> Option<f64>| {
+            let points: Vec<(f64, f64)> =
+                curve.iter().filter_map(|point| Some(place(point.threshold, of(point)?))).collect();
+            points.windows(2).for_each(|pair| picture.line(pair[0], pair[1], colour, thick));
+        };
+        draw(AGE_SEX, 1.0, &|point| Some(point.treat_all));
+        draw(REGRESSION, 1.2, &|point| point.regression);
+        draw(MODEL, 1.6, &|point| Some(point.model));
+    })
 }

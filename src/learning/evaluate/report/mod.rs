@@ -1,19 +1,16 @@
 //! An evaluation as a page to read: `evaluation.md`. Every table says on which labels it stands.
 
+mod calibration;
+mod discrimination;
+mod subgroups;
+mod utility;
+mod words;
+
 use super::beside;
-use super::figures::{Estimate, Task};
 use super::run::Evaluation;
 use super::summary::{CONTROL_MARGIN, Mean};
-use std::fmt::Write;
-
-/// `1 year`, `5 years`, else days.
-pub fn horizon(days: u32) -> String {
-    match days {
-        365 => "1 year".into(),
-        days if days % 365 == 0 => format!("{} years", days / 365),
-        days => format!("{days} days"),
-    }
-}
+pub use words::{difference, estimate, horizon, title};
+use words::{line, number, optional, or_dash};
 
 /// The whole page.
 pub fn markdown(evaluation: &Evaluation) -> String {
@@ -21,40 +18,13 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     head(&mut page, evaluation);
     headline(&mut page, &evaluation.means);
     page.push_str(&beside::section(&evaluation.beside));
-    tasks(&mut page, evaluation);
-    calibration(&mut page, evaluation);
+    discrimination::write(&mut page, evaluation);
+    calibration::write(&mut page, evaluation);
+    utility::write(&mut page, evaluation);
     controls(&mut page, evaluation);
-    subgroups(&mut page, evaluation);
+    subgroups::write(&mut page, evaluation);
     agreement(&mut page, evaluation);
     page
-}
-
-/// Adds a line; writing to a text cannot fail.
-macro_rules! line {
-    ($page:expr) => { $page.push('\n') };
-    ($page:expr, $($words:tt)*) => {{ let _ = writeln!($page, $($words)*); }};
-}
-
-fn number(value: f64) -> String {
-    format!("{value:.3}")
-}
-
-fn optional(value: Option<f64>, digits: usize) -> String {
-    value.map_or_else(|| "–".into(), |value| format!("{value:.digits$}"))
-}
-
-/// `0.778 (0.751 to 0.803)`
-pub(super) fn estimate(estimate: &Estimate) -> String {
-    format!("{:.3} ({:.3} to {:.3})", estimate.value, estimate.low, estimate.high)
-}
-
-/// `+0.105 (+0.084 to +0.124)`
-pub(super) fn difference(estimate: &Estimate) -> String {
-    format!("{:+.3} ({:+.3} to {:+.3})", estimate.value, estimate.low, estimate.high)
-}
-
-fn or_dash(value: &Option<Estimate>, write: fn(&Estimate) -> String) -> String {
-    value.as_ref().map_or_else(|| "–".into(), write)
 }
 
 fn head(page: &mut String, evaluation: &Evaluation) {
@@ -123,95 +93,6 @@ fn headline(page: &mut String, means: &[Mean]) {
     line!(page);
 }
 
-fn tasks(page: &mut String, evaluation: &Evaluation) {
-    line!(page, "## Each outcome: discrimination");
-    line!(page);
-    line!(page, "Labels after the gap. `*`: accepted, counts in the headline.");
-    line!(page);
-    line!(
-        page,
-        "| outcome | horizon | patients / rows | events (patients) | % | model | age and sex | regression | \
-         above age and sex |"
-    );
-    line!(page, "|---|---|---|---|---|---|---|---|---|");
-    for task in evaluation.tasks.iter().filter(|task| task.discrimination.is_some()) {
-        let Some(d) = &task.discrimination else { continue };
-        line!(
-            page,
-            "| {}{} | {} | {} / {} | {} ({}) | {:.1} | {} | {} | {} | {} |",
-            task.title,
-            if task.accepted { " *" } else { "" },
-            horizon(task.horizon_days),
-            task.patients,
-            task.rows,
-            task.events,
-            task.patients_with_event,
-            100.0 * task.prevalence,
-            estimate(&d.model),
-            number(d.age_sex.value),
-            optional(d.regression.map(|r| r.value), 3),
-            difference(&d.above_age_sex),
-        );
-    }
-    let rare: Vec<String> = evaluation
-        .tasks
-        .iter()
-        .filter(|task| task.discrimination.is_none())
-        .map(|task| format!("{}, {} ({})", task.title, horizon(task.horizon_days), task.events))
-        .collect();
-    if !rare.is_empty() {
-        line!(page);
-        line!(page, "Too few events for figures (events): {}.", rare.join("; "));
-    }
-    line!(page);
-}
-
-fn calibration(page: &mut String, evaluation: &Evaluation) {
-    line!(page, "## Each outcome: calibration");
-    line!(page);
-    line!(
-        page,
-        "Labels from the index day. Slope 1 and intercept 0 are perfect; ECE: 15 bins of equal mass. Alerts: rows at or \
-         above the package's threshold (chosen for 5 % on calibration patients), precision (events among them), share \
-         of events alerted. Outcomes that the package never shows are named with the reason."
-    );
-    line!(page);
-    line!(
-        page,
-        "| outcome | horizon | rows | events | mean risk | observed | slope | intercept | ECE | Brier (age and sex) | \
-         alerts % | precision % | of events % | shown |"
-    );
-    line!(page, "|---|---|---|---|---|---|---|---|---|---|---|---|---|---|");
-    for task in &evaluation.tasks {
-        let Some(c) = &task.calibration else { continue };
-        line!(
-            page,
-            "| {}{} | {} | {} | {} | {} | {} | {} | {} | {} | {:.4} ({:.4}) | {:.1} | {} | {:.0} | {} |",
-            task.title,
-            if task.accepted { " *" } else { "" },
-            horizon(task.horizon_days),
-            c.rows,
-            c.events,
-            number(c.mean_risk),
-            number(c.observed),
-            optional(c.slope, 2),
-            optional(c.intercept, 2),
-            number(c.error),
-            c.brier,
-            c.age_sex_brier,
-            100.0 * c.alerts.share,
-            optional(c.alerts.precision.map(|share| 100.0 * share), 0),
-            100.0 * c.alerts.sensitivity,
-            task.silent.unwrap_or("yes"),
-        );
-    }
-    line!(page);
-    line!(page, "![Reliability of the accepted outcomes](reliability.svg)");
-    line!(page);
-    line!(page, "![How the risks are spread](risks.svg)");
-    line!(page);
-}
-
 fn controls(page: &mut String, evaluation: &Evaluation) {
     line!(page, "## Negative controls");
     line!(page);
@@ -238,41 +119,12 @@ fn controls(page: &mut String, evaluation: &Evaluation) {
     line!(page);
 }
 
-fn subgroups(page: &mut String, evaluation: &Evaluation) {
-    line!(page, "## Subgroups");
-    line!(page);
-    line!(
-        page,
-        "Mean AUROC over the accepted outcomes with at least 20 events in the subgroup (labels after the gap; the set \
-         differs between subgroups, so compare along a line, not down a column); events per event foretold, over all \
-         accepted outcomes (labels from the index day)."
-    );
-    line!(page);
-    line!(page, "| patients | n / rows | outcomes | model | age and sex | above age and sex | observed / foretold |");
-    line!(page, "|---|---|---|---|---|---|---|");
-    for group in &evaluation.subgroups {
-        line!(
-            page,
-            "| {} | {} / {} | {} | {} | {} | {} | {} |",
-            group.name,
-            group.patients,
-            group.rows,
-            group.outcomes,
-            or_dash(&group.auroc, estimate),
-            optional(group.age_sex.map(|e| e.value), 3),
-            or_dash(&group.above_age_sex, difference),
-            optional(group.observed_per_expected, 2),
-        );
-    }
-    line!(page);
-}
-
 fn agreement(page: &mut String, evaluation: &Evaluation) {
     if evaluation.label_agreement.is_empty() {
         return;
     }
     let all = &evaluation.label_agreement;
-    let total = |part: fn(&super::panel::Agreement) -> usize| all.values().map(part).sum::<usize>();
+    let total = |part: fn(&super::agreement::Agreement) -> usize| all.values().map(part).sum::<usize>();
     line!(page, "## Labels: theirs and ours");
     line!(page);
     line!(
@@ -324,14 +176,9 @@ pub fn short(evaluation: &Evaluation) -> String {
         [] => line!(text, "negative controls: all {} hold", evaluation.controls.len()),
         names => line!(text, "negative controls: TOO HIGH for {}", names.join("; ")),
     }
-    let findings: usize = evaluation.label_agreement.values().map(super::panel::Agreement::findings).sum();
+    let findings: usize = evaluation.label_agreement.values().map(super::agreement::Agreement::findings).sum();
     if !evaluation.label_agreement.is_empty() {
         line!(text, "labels that differ from our own: {findings}");
     }
     text
-}
-
-/// The name of an outcome with its horizon.
-pub fn title(task: &Task) -> String {
-    format!("{}, {}", task.title, horizon(task.horizon_days))
 }
