@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod export;
 pub mod ingest;
 pub mod life;
+pub mod lint;
 pub mod package;
 pub mod shard;
 pub mod train;
