@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod export;
 pub mod ingest;
 pub mod package;
+pub mod plant;
 pub mod predict;
 pub mod serve;
 pub mod train;
@@ -29,6 +30,7 @@ enum Command {
     Demo(demo::Demo),
     Serve(serve::Serve),
     Package(package::Package),
+    Plant(plant::Plant),
     Train(train::Train),
 }
 
@@ -43,6 +45,7 @@ pub fn run() -> ExitCode {
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Package(arguments) => finish(arguments.run()),
+        Command::Plant(arguments) => finish(arguments.run()),
         Command::Train(arguments) => finish(arguments.run()),
     }
 }

@@ -7,5 +7,6 @@ pub mod ingest;
 pub mod life;
 pub mod lint;
 pub mod package;
+pub mod planted;
 pub mod shard;
 pub mod train;
