@@ -4,6 +4,7 @@
 //! - `decision_support` worked examples and what a card looks like
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
+//! - `planted` a world of known hazards, from seed to judgement
 //! - `predict` charts on disk to written answers
 //! - `profiles` the FHIR definitions of what is written
 //! - `releases` one chart in R4, R4B and R5
@@ -16,6 +17,7 @@ mod demo;
 mod governance;
 mod ingest;
 mod oracle;
+mod planted;
 mod predict;
 mod profiles;
 mod releases;

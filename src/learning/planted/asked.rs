@@ -3,7 +3,7 @@
 //! Owns the way from a label file to the model's answers. A drafted drug is one more order on the index day, what a
 //! clinician has on the screen before signing.
 
-use super::scores::Scores;
+use super::scores::{Scores, Who};
 use super::world::{Drug, HORIZONS, OUTCOMES, Which};
 use crate::learning::evaluate::labels::{Identity, Key, LabelFile};
 use crate::learning::life::ShardReader;
@@ -32,6 +32,8 @@ pub struct Subject<'a> {
 pub struct Asked {
     /// Number of the line among the labels.
     pub line: usize,
+    pub who: Who,
+    /// Number of the patient among those asked about.
     pub patient: u32,
     pub risks: Vec<f64>,
     /// With each drug drafted; `None` for who takes it already.
@@ -47,11 +49,13 @@ pub fn ask(
     truth: &Scores,
     progress: &ProgressBar,
 ) -> anyhow::Result<Vec<Asked>> {
-    let mut lines: HashMap<Key, Vec<(i32, usize)>> = HashMap::new();
-    let known = labels.lines.iter().enumerate().filter(|(_, line)| truth.knows(&line.patient, line.as_of_day));
-    for (number, line) in known {
-        if let Some(identity) = identities.get(&line.patient) {
-            lines.entry(identity.key).or_default().push((line.as_of_day - identity.birth_day, number));
+    let mut lines: HashMap<Key, Vec<(usize, Who)>> = HashMap::new();
+    for (number, line) in labels.lines.iter().enumerate() {
+        let Some(identity) = identities.get(&line.patient) else { continue };
+        let (key, day) = (identity.key, line.as_of_day - identity.birth_day);
+        let who = Who { patient: line.patient.clone(), as_of_day: line.as_of_day, key, day };
+        if truth.knows(&who) {
+            lines.entry(key).or_default().push((number, who));
         }
     }
     progress.set_message("asking the model");
@@ -64,18 +68,17 @@ pub fn ask(
         for patient in &shard.patients {
             let Some(days) = lines.get(&patient.key) else { continue };
             let outcomes = reader.outcome_days(patient);
-            let charts = days.iter().map(|&(day, _)| reader.chart(patient, &outcomes, day));
             let mut questions = Vec::new();
-            for (chart, (_, line)) in charts.zip(days) {
-                let line_of = &labels.lines[*line];
+            for (line, who) in days {
+                let chart = reader.chart(patient, &outcomes, who.day);
                 for (place, key) in drugs.iter().enumerate() {
-                    let column = started_column(Drug::ALL[place]);
-                    if truth.get(&line_of.patient, line_of.as_of_day, &column).is_some() {
+                    if truth.get(who, &started_column(Drug::ALL[place])).is_some() {
                         questions.push((rows.len(), Some(place), drafted(&chart, *key)));
                     }
                 }
                 questions.push((rows.len(), None, chart));
-                rows.push(Asked { line: *line, patient: patients, risks: Vec::new(), drafted: Default::default() });
+                let (risks, drafted) = Default::default();
+                rows.push(Asked { line: *line, who: who.clone(), patient: patients, risks, drafted });
             }
             answer(subject.oracle, questions, &mut rows)?;
             patients += 1;

@@ -6,14 +6,14 @@
 //! here, and only here, the effect is known and the two can be compared.
 
 use super::asked::{Asked, Subject, ask};
+use super::held::{Held, Trial};
 use super::plant::NOTICE;
-use super::scores::{Scores, column_name};
+use super::scores::Scores;
 use super::world::Drug;
-use crate::learning::evaluate::labels::{Column, LabelFile, identities};
-use crate::learning::evaluate::metrics::{Ranking, interval, patient_draws};
+use crate::learning::evaluate::labels::{LabelFile, identities};
+use crate::learning::evaluate::metrics::{interval, patient_draws};
 use crate::learning::shard::Dataset;
 use crate::prediction::phenotype::Group;
-use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -67,23 +67,6 @@ pub struct Task {
     pub limit: Option<f64>,
     /// The model, then those beside it.
     pub models: Vec<Held>,
-}
-
-/// One model held against the truth, for one outcome within one horizon.
-#[derive(Clone, Debug, Serialize)]
-pub struct Held {
-    pub name: String,
-    pub auroc: Option<f64>,
-    /// AUROC minus the limit, with the middle 95 % of draws of patients.
-    pub from_limit: Option<f64>,
-    pub interval: Option<(f64, f64)>,
-    /// Mean absolute distance between the risk from the index day and the true one.
-    pub calibration_error: Option<f64>,
-    /// Mean of risk minus true probability.
-    pub bias: Option<f64>,
-    /// Per draw, AUROC minus the limit.
-    #[serde(skip)]
-    drawn: Vec<Option<f64>>,
 }
 
 /// Means over outcomes that are no controls and have [`LEAST_EVENTS`].
@@ -148,12 +131,6 @@ pub fn judge(
     })
 }
 
-/// A probability of a row under a column of some file.
-fn of_row(scores: &Scores, case: &Case<'_>, row: &Asked, column: &str) -> Option<f64> {
-    let line = &case.labels.lines[row.line];
-    scores.get(&line.patient, line.as_of_day, column)
-}
-
 fn task(
     subject: Subject<'_>,
     case: &Case<'_>,
@@ -162,59 +139,21 @@ fn task(
     draws: &[Vec<u16>],
 ) -> anyhow::Result<Task> {
     let outcome = &subject.oracle.outcomes()[place];
-    let column =
-        |from_day_0| Column { outcome: outcome.phenotype.to_string(), horizon_days: outcome.horizon_days, from_day_0 };
-    let (gap, served) = (column_name(&column(false)), column_name(&column(true)));
-    let labelled = case.labels.columns.iter().position(|known| *known == column(false));
-    let labelled = labelled.with_context(|| format!("the labels have no column `{gap}`"))?;
-    // Rows with a label: for ranking. Rows with a truth: for calibration.
-    let ranked: Vec<(&Asked, bool, f64)> = rows
-        .iter()
-        .filter_map(|row| {
-            let label = case.labels.lines[row.line].cells[labelled]?;
-            Some((row, label, of_row(case.truth, case, row, &gap)?))
-        })
-        .collect();
-    let events: Vec<bool> = ranked.iter().map(|row| row.1).collect();
-    let truth: Vec<f64> = ranked.iter().map(|row| row.2).collect();
-    let limit = Ranking::new(&events, &truth);
-    let hold = |name: &str, rank: &dyn Fn(&Asked) -> Option<f64>, serve: &dyn Fn(&Asked) -> Option<f64>| {
-        let scores: Vec<f64> = ranked.iter().filter_map(|row| rank(row.0)).collect();
-        if !scores.is_empty() && scores.len() < ranked.len() {
-            bail!("`{name}` has no `{gap}` for {} of {} rows", ranked.len() - scores.len(), ranked.len());
-        }
-        let ranking = (!scores.is_empty()).then(|| Ranking::new(&events, &scores));
-        let apart = |weight: &dyn Fn(usize) -> f64| Some(ranking.as_ref()?.auroc(weight)? - limit.auroc(weight)?);
-        let drawn: Vec<Option<f64>> =
-            draws.iter().map(|draw| apart(&|row| f64::from(draw[ranked[row].0.patient as usize]))).collect();
-        let apart_served: Vec<f64> =
-            rows.iter().filter_map(|row| Some(serve(row)? - of_row(case.truth, case, row, &served)?)).collect();
-        let n = apart_served.len() as f64;
-        let mean = |values: f64| (n > 0.0).then(|| values / n);
-        Ok(Held {
-            name: name.to_owned(),
-            auroc: ranking.as_ref().and_then(|ranking| ranking.auroc(|_| 1.0)),
-            from_limit: apart(&|_| 1.0),
-            interval: interval(drawn.iter().copied()),
-            calibration_error: mean(apart_served.iter().map(|apart| apart.abs()).sum()),
-            bias: mean(apart_served.iter().sum()),
-            drawn,
-        })
-    };
-    let ours = |row: &Asked| Some(row.risks[place]);
-    let mut models = vec![hold("ours", &ours, &ours)?];
+    let trial = Trial::new(outcome, case.truth, case.labels, rows)?;
+    let mut models = vec![trial.ours(place, draws)?];
     for (name, scores) in case.beside {
-        models.push(hold(name, &|row| of_row(scores, case, row, &gap), &|row| of_row(scores, case, row, &served))?);
+        models.push(trial.other(name, scores, draws)?);
     }
+    let (rows, events) = trial.counts();
     Ok(Task {
         outcome: outcome.phenotype.to_string(),
         title: outcome.title.clone(),
         group: outcome.group,
         horizon_days: outcome.horizon_days,
-        rows: ranked.len(),
-        events: events.iter().filter(|&&event| event).count(),
-        true_mean: truth.iter().sum::<f64>() / truth.len().max(1) as f64,
-        limit: limit.auroc(|_| 1.0),
+        rows,
+        events,
+        true_mean: trial.true_mean(),
+        limit: trial.limit(),
         models,
     })
 }
@@ -252,7 +191,7 @@ fn change(subject: Subject<'_>, case: &Case<'_>, rows: &[Asked], drug: usize, pl
     let pairs: Vec<(f64, f64)> = rows
         .iter()
         .filter_map(|row| {
-            let effect = of_row(case.truth, case, row, &started)? - of_row(case.truth, case, row, &column)?;
+            let effect = case.truth.get(&row.who, &started)? - case.truth.get(&row.who, &column)?;
             Some((effect, row.drafted[drug].as_ref()?[place] - row.risks[place]))
         })
         .collect();

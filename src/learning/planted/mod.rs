@@ -5,7 +5,7 @@
 //! as a function of that alone; [`forward`] lets time pass. [`life`] is one patient from first visit to the end,
 //! [`truth`] the future of one day many times over, [`rows`] the days that are asked about with their labels,
 //! [`fhir`] the export, [`plant`] all of it in order. [`asked`] is a model's answers about those days, [`scores`] those of
-//! others; [`judge`] holds them against the truth, [`report`] writes that down.
+//! others; [`held`] is one of them held against the truth, [`judge`] all of it, [`report`] writes that down.
 //!
 //! Nothing here is medicine. Since no hazard depends on anything that the record does not show, the probability given
 //! the record is exactly the one computed, and nothing that reads the record can rank patients better.
@@ -15,6 +15,7 @@ pub mod chance;
 pub mod fhir;
 pub mod forward;
 pub mod hazards;
+pub mod held;
 pub mod judge;
 pub mod life;
 pub mod plant;

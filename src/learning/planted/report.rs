@@ -2,7 +2,8 @@
 //!
 //! Owns the words. Every form says what world the figures are from, and calls no association an effect.
 
-use super::judge::{Change, Held, Judgement, LEAST_EVENTS, Mean, Task};
+use super::held::Held;
+use super::judge::{Change, Judgement, LEAST_EVENTS, Mean, Task};
 use crate::prediction::phenotype::Group;
 use std::fmt::Write;
 
