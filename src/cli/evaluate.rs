@@ -1,10 +1,14 @@
 //! `prodrome evaluate`: judges a model package on test patients and writes JSON, Markdown and pictures.
 
+use crate::decision_support::service_definition::Catalogue;
 use crate::learning::evaluate::run::{Evaluation, Plan, Subject, evaluate};
-use crate::learning::evaluate::{plot, report};
+use crate::learning::evaluate::{plot, report, stress};
 use crate::learning::shard::{Dataset, Split};
-use crate::prediction::model::Model;
-use anyhow::Context;
+use crate::learning::truncate::{Sent, Truncation};
+use crate::prediction::answer::Oracle;
+use crate::prediction::model::{Model, Outcome};
+use crate::prediction::phenotype::Phenotypes;
+use anyhow::{Context, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::{Path, PathBuf};
@@ -38,6 +42,19 @@ pub struct Evaluate {
     /// Where evaluation.json, evaluation.md and the pictures go, a folder; made where it is missing.
     #[arg(long)]
     out: PathBuf,
+    /// The dataset is of another site: fit nothing on it, and take the averages of age and sex from the package
+    #[arg(long, conflicts_with = "train_labels")]
+    foreign: bool,
+    /// Definitions of the same outcomes in the site's own codes; the package's own when left out
+    #[arg(long, value_name = "FILE")]
+    phenotypes: Option<PathBuf>,
+    /// Ask again about altered charts: events dropped, codes renamed, other units, late labs, other order.
+    #[arg(long)]
+    robustness: bool,
+    /// Ask again about charts cut to what the prefetch templates of this service fetch, to a first page of each, and
+    /// to the last years of record
+    #[arg(long, value_name = "SERVICE", num_args = 0..=1, default_missing_value = "cds-services/early-detection")]
+    as_prefetched: Option<PathBuf>,
     /// Bootstrap draws of patients.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     draws: u32,
@@ -71,12 +88,20 @@ impl Evaluate {
 fn judge(arguments: &Evaluate) -> anyhow::Result<Evaluation> {
     let model = Model::load(&arguments.model)?;
     let dataset = Dataset::open(&arguments.data)?;
-    let subject = Subject { oracle: &model, vocabulary: &model.vocabulary, phenotypes: &model.phenotypes };
+    let own = arguments.phenotypes.as_deref().map(|path| outcomes(path, &model.phenotypes)).transpose()?;
+    let phenotypes = own.as_ref().unwrap_or(&model.phenotypes);
+    let subject = Subject { oracle: &model, vocabulary: &model.vocabulary, phenotypes };
+    let mut altered = if arguments.robustness { stress::robustness() } else { Vec::new() };
+    if let Some(service) = &arguments.as_prefetched {
+        altered.extend(stress::as_prefetched(&templates(service, model.outcomes())?));
+    }
     let plan = Plan {
         labels: arguments.labels.as_deref(),
         train_labels: arguments.train_labels.as_deref(),
         split: arguments.split,
         beside: &arguments.beside,
+        foreign: arguments.foreign,
+        altered: &altered,
         draws: arguments.draws as usize,
         seed: arguments.seed,
     };
@@ -87,6 +112,32 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<Evaluation> {
     progress.finish_and_clear();
     write(&evaluation, &arguments.out)?;
     Ok(evaluation)
+}
+
+/// A site's definitions of the outcomes that the package answers for.
+fn outcomes(path: &Path, packaged: &Phenotypes) -> anyhow::Result<Phenotypes> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?;
+    let own = Phenotypes::parse(&text).with_context(|| format!("`{}`", path.display()))?;
+    let names = |phenotypes: &Phenotypes| phenotypes.outcomes.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+    if names(&own) != names(packaged) || own.horizons_days != packaged.horizons_days {
+        bail!("`{}` has other outcomes or horizons than the package; define the same ones", path.display());
+    }
+    Ok(own)
+}
+
+/// What each prefetch template of a service fetches, by resource type.
+fn templates(service: &Path, known: &[Outcome]) -> anyhow::Result<Vec<(String, Sent)>> {
+    let id = service.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let folder = service.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let catalogue = Catalogue::load(folder, known)?;
+    let service = catalogue.find(&id).with_context(|| format!("`{}` holds no service", service.display()))?;
+    let types = service.prefetch.iter().filter_map(|key| {
+        let resource_type =
+            key.resource_type().filter(|name| Truncation::resource_types().any(|known| known == *name))?;
+        let (newest, within_days) = key.limits();
+        Some((resource_type.to_owned(), Sent { fetched: true, newest, within_days }))
+    });
+    Ok(types.collect())
 }
 
 /// Writes the report and its pictures.
@@ -100,7 +151,8 @@ fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
         ("risks.svg", plot::risks(evaluation)),
         ("decision.svg", plot::decision(evaluation)),
     ];
-    for (name, text) in files {
+    let altered = (!evaluation.stressed.is_empty()).then(|| ("altered.svg", plot::altered(evaluation)));
+    for (name, text) in files.into_iter().chain(altered) {
         let path = folder.join(name);
         std::fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;
     }

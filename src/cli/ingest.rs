@@ -29,6 +29,10 @@ pub struct Ingest {
     /// Also write identity.csv, which leads from pseudonyms back to patients
     #[arg(long)]
     identity: bool,
+    /// Also write audit.csv: race and ethnicity by pseudonym (US Core, coarse categories only), for `evaluate` to compare
+    /// groups. The shards never hold them
+    #[arg(long)]
+    audit: bool,
     /// Threads [default: one per core]
     #[arg(long)]
     jobs: Option<usize>,
@@ -61,6 +65,7 @@ fn make(args: Ingest) -> anyhow::Result<()> {
         salt_file: args.salt_file,
         export_date: args.export_date,
         identity: args.identity,
+        audit: args.audit,
         jobs: args.jobs.unwrap_or_else(cores).max(1),
         spill: args.spill,
         bucket_bytes: args.bucket_mb.max(1) << 20,

@@ -10,3 +10,4 @@ pub mod package;
 pub mod planted;
 pub mod shard;
 pub mod train;
+pub mod truncate;

@@ -2,7 +2,7 @@
 //!
 //! A dataset folder holds `dataset.json` (this module's [`Dataset`]), `vocabulary.json`, `shards/NNNN.zst`
 //! (zstd of postcard [`Shard`]s), `report.json` and `report.md`, and, apart and optional, `identity.csv`
-//! (patient id, key, birth date): the only file that can lead back to a person.
+//! (patient id, key, birth date): the only file that can lead back to a person, and `audit.csv` (key, race, ethnicity).
 //! No names, addresses, identifiers, free text or calendar dates: time is days since birth.
 
 use crate::patient_record::timeline::Sex;

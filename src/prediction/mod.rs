@@ -8,6 +8,7 @@
 pub mod answer;
 pub mod calibration;
 pub mod engine;
+pub mod listed_code;
 pub mod model;
 pub mod network;
 pub mod package;

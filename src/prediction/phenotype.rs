@@ -4,6 +4,7 @@
 //! One definition serves training targets, evaluation labels and the question "does she have it already?".
 
 use crate::patient_record::timeline::{Kind, SECONDS_PER_DAY, Second, Sex, Timeline, Value};
+use crate::prediction::listed_code;
 use crate::prediction::vocabulary::Fact;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -60,7 +61,7 @@ pub struct Phenotype {
     /// Only the first occurrence counts, and who has it already is not at risk.
     #[serde(default)]
     pub first_only: bool,
-    /// Prefixed codes, `S:44054006`.
+    /// Prefixed codes, `S:44054006`; `I:E11*` stands for every ICD-10-CM code below E11.
     #[serde(default)]
     pub codes: Vec<String>,
     /// Condition codes that take a patient out when present before the index date.
@@ -175,6 +176,9 @@ impl Phenotypes {
                 (Rule::Value, _) if outcome.unit.is_none() || outcome.over.is_some() == outcome.under.is_some() => {
                     return Err(fail("rule `value` needs `unit` and one of `over`, `under`".into()));
                 }
+                _ if !outcome.codes.iter().chain(&outcome.exclude).all(|code| listed_code::is_sound(code)) => {
+                    return Err(fail("only an ICD-10-CM code may end in `*`, after its category: `I:E11*`".into()));
+                }
                 (Rule::Condition, _) if outcome.codes.is_empty() => {
                     return Err(fail("rule `condition` needs `codes`".into()));
                 }
@@ -198,7 +202,7 @@ impl Phenotypes {
     /// What a fact means to each outcome. Constant for a fact: compute it once per dictionary entry.
     pub fn role(&self, fact: &Fact) -> Role {
         let mut role = Role::default();
-        let has = |list: &[String], what: &str| list.iter().any(|code| code == what);
+        let has = |list: &[String], what: &str| list.iter().any(|listed| listed_code::stands_for(listed, what));
         for (index, (_, outcome)) in self.outcomes.iter().enumerate() {
             let counts = match (outcome.rule, fact.kind) {
                 (Rule::Condition, Kind::Condition) | (Rule::Value, Kind::Observation) => {

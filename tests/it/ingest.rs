@@ -26,6 +26,7 @@ fn options(place: &Path, source: &str, out: &str) -> Options {
         salt_file: Some(place.join("salt")),
         export_date: Some(jiff::civil::date(2026, 1, 1)),
         identity: true,
+        audit: false,
         jobs: 2,
         spill: None,
         bucket_bytes: 96 << 20,
@@ -371,4 +372,32 @@ fn a_spill_of_other_sources_is_refused() {
     write(place.path().join("in/more.ndjson"), &lines(&patient("p2")));
     let error = ingest(&options(place.path(), "in", "out")).unwrap_err();
     assert!(error.to_string().contains("belongs to an ingest of other sources"), "{error}");
+}
+
+#[test]
+fn race_and_ethnicity_stand_in_the_audit_list_alone_and_only_when_asked_for() {
+    let place = place();
+    let extension = |name: &str, code: &str, detail: &str| {
+        json!({"url": format!("http://hl7.org/fhir/us/core/StructureDefinition/us-core-{name}"), "extension": [
+            {"url": "ombCategory", "valueCoding": {"code": code, "display": detail}},
+            {"url": "text", "valueString": detail}]})
+    };
+    let resources: Vec<Value> = (0..12)
+        .flat_map(|number| {
+            let mut resources = patient(&format!("p{number}"));
+            let race = if number == 0 { "1002-5" } else { "2028-9" };
+            resources[0]["extension"] =
+                json!([extension("race", race, "Snowline people"), extension("ethnicity", "2186-5", "none")]);
+            resources
+        })
+        .collect();
+    write(place.path().join("in/all.ndjson"), &lines(&resources));
+    let plain = ingest(&options(place.path(), "in", "plain")).unwrap();
+    let audited = ingest(&Options { audit: true, ..options(place.path(), "in", "audited") }).unwrap();
+    assert!(!place.path().join("plain/audit.csv").exists());
+    assert_eq!(plain.sha256, audited.sha256, "the shards are the same with and without");
+    let audit = std::fs::read_to_string(place.path().join("audited/audit.csv")).unwrap();
+    assert_eq!(audit.matches(",Asian,Not Hispanic or Latino").count(), 11);
+    assert_eq!(audit.matches(",,Not Hispanic or Latino").count(), 1, "one of a kind is left out");
+    assert!(!audit.contains("Snowline") && !audit.contains("p1,"));
 }

@@ -81,6 +81,28 @@ impl PrefetchKey {
         self.template.get(..end).filter(|name| !name.is_empty())
     }
 
+    /// What the query leaves out: `_count` as the newest so many, and the days that `date=ge{{today() - N days}}` (or
+    /// another date parameter) looks back. `None` where it leaves out nothing.
+    pub fn limits(&self) -> (Option<usize>, Option<i32>) {
+        let query = self.template.split_once('?').map_or("", |(_, query)| query);
+        let values = || query.split('&').filter_map(|pair| pair.split_once('='));
+        let count = values().find(|(name, _)| *name == "_count").and_then(|(_, value)| value.trim().parse().ok());
+        let days = values().find_map(|(_, value)| {
+            let (_, back) = value.strip_prefix("ge{{")?.strip_suffix("}}")?.split_once("today()")?;
+            let mut words = back.split_whitespace();
+            let (sign, many, unit) = (words.next()?, words.next()?.parse::<i32>().ok()?, words.next()?);
+            let days = match unit.trim_end_matches('s') {
+                "day" => 1,
+                "week" => 7,
+                "month" => 30,
+                "year" => 365,
+                _ => return None,
+            };
+            (sign == "-").then(|| many.saturating_mul(days))
+        });
+        (count, days)
+    }
+
     /// Whether every client of version 2.0 can fill it: first-level context members and user ids only.
     pub fn is_simple(&self) -> bool {
         self.template.split("{{").skip(1).all(|part| {
@@ -145,6 +167,13 @@ mod tests {
             key("Observation?date=ge{{today()}}&date=le{{today()}}").check(),
             Err(TemplateError::Repeats("date".into()))
         );
+    }
+
+    #[test]
+    fn what_a_query_leaves_out_is_read_from_it() {
+        let limited = key("Observation?patient={{context.patientId}}&_count=50&date=ge{{today() - 2 years}}");
+        assert_eq!(limited.limits(), (Some(50), Some(730)));
+        assert!(standard().iter().all(|key| key.limits() == (None, None)));
     }
 
     #[test]

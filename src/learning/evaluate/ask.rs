@@ -3,6 +3,8 @@
 use crate::prediction::answer::{Abstention, Oracle, Question};
 use crate::prediction::vocabulary::{EncodedChart, Vocabulary};
 use anyhow::bail;
+use serde::Serialize;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Charts that are asked about together.
@@ -17,8 +19,17 @@ pub struct Said {
     pub baselines: Vec<Vec<f64>>,
     /// Why nothing would have been shown at all.
     pub abstained: Vec<Option<Abstention>>,
-    /// Chart entries, and those whose code the vocabulary does not know.
-    pub entries: Vec<(u32, u32)>,
+    read: Read,
+}
+
+/// What all charts together held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    pub entries: u64,
+    /// Entries whose code the vocabulary does not know.
+    pub unknown: u64,
+    /// Entries with a number that the vocabulary knows.
+    pub numbers: u64,
 }
 
 impl Said {
@@ -27,9 +38,45 @@ impl Said {
         self.risks.iter().map(|row| row[place]).collect()
     }
 
-    /// Share of rows about which the model would have been silent.
-    pub fn silent_share(&self) -> f64 {
-        self.abstained.iter().flatten().count() as f64 / self.abstained.len().max(1) as f64
+    /// The averages of the same age and sex, likewise.
+    pub fn baseline(&self, place: usize) -> Vec<f64> {
+        self.baselines.iter().map(|row| row[place]).collect()
+    }
+
+    /// Share of rows about which nothing would have been shown, by reason.
+    pub fn silent(&self) -> BTreeMap<&'static str, f64> {
+        let mut silent: BTreeMap<&'static str, f64> = BTreeMap::new();
+        for why in self.abstained.iter().flatten() {
+            *silent.entry(why.as_str()).or_default() += 1.0 / self.abstained.len() as f64;
+        }
+        silent
+    }
+
+    /// What the charts held.
+    pub fn read(&self) -> Read {
+        self.read
+    }
+}
+
+/// How well the model could read the charts.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reading {
+    /// Chart entries per row.
+    pub entries: f64,
+    /// Share of entries whose code the vocabulary does not know.
+    pub unknown: f64,
+    /// Share of rows about which nothing would have been shown, by reason.
+    pub silent: BTreeMap<&'static str, f64>,
+}
+
+impl Reading {
+    pub fn of(said: &Said) -> Self {
+        let (read, rows) = (said.read(), said.abstained.len().max(1));
+        Self {
+            entries: read.entries as f64 / rows as f64,
+            unknown: read.unknown as f64 / read.entries.max(1) as f64,
+            silent: said.silent(),
+        }
     }
 }
 
@@ -53,8 +100,10 @@ impl<'a> Asker<'a> {
     /// # Errors
     /// When the model gives no probability for each of its outcomes.
     pub fn ask(&mut self, chart: EncodedChart) -> anyhow::Result<()> {
-        let unknown = chart.events.iter().filter(|event| event.key >= self.known_keys).count();
-        self.said.entries.push((chart.events.len() as u32, unknown as u32));
+        let read = &mut self.said.read;
+        read.entries += chart.events.len() as u64;
+        read.unknown += chart.events.iter().filter(|event| event.key >= self.known_keys).count() as u64;
+        read.numbers += chart.events.iter().filter(|event| event.number.is_some()).count() as u64;
         self.waiting.push(Question { chart: Arc::new(chart), explain: Arc::from([]), max_explained: 0 });
         if self.waiting.len() == BATCH { self.answer() } else { Ok(()) }
     }

@@ -4,10 +4,11 @@
 //! others say of it and [`panel`] joins both with a dataset. [`counts`] and [`regression`] are the plain baseline.
 //! [`beside`] compares with what another model says. [`metrics`], [`precision`], [`concordance`], [`slope`],
 //! [`utility`] and [`lead_time`] are the figures themselves, [`figures`] all of one outcome, [`summary`] those of many
-//! and [`subgroups`] those of some patients; [`report`] and [`plot`] write them down.
+//! and [`subgroups`] those of some patients; [`stress`] asks again about [`altered`] charts; [`report`] and [`plot`] write them down.
 
 pub mod accepted;
 pub mod agreement;
+pub mod altered;
 pub mod ask;
 pub mod audit;
 pub mod beside;
@@ -28,6 +29,7 @@ pub mod regression;
 pub mod report;
 pub mod run;
 pub mod slope;
+pub mod stress;
 pub mod subgroups;
 pub mod summary;
 pub mod utility;

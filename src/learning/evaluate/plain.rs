@@ -27,6 +27,13 @@ pub struct Plain {
     pub served_regression: Option<Vec<f64>>,
 }
 
+impl Plain {
+    /// At another site nothing is fitted: the averages that the package knows, and no regression.
+    pub fn of_package(averages: Vec<f64>) -> Self {
+        Self { age_sex: averages.clone(), regression: None, served_age_sex: averages, served_regression: None }
+    }
+}
+
 /// Training rows and their counts.
 #[derive(Clone, Copy)]
 pub struct Fitting<'a> {

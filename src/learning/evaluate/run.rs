@@ -4,7 +4,7 @@
 //! Refuses test patients that are also among the training rows.
 
 use super::agreement::Agreement;
-use super::ask::{Asker, Said};
+use super::ask::{Asker, Reading, Said};
 use super::audit::Audit;
 use super::beside::{self, Beside};
 use super::counts::{SparseRows, cells, width};
@@ -13,6 +13,7 @@ use super::labels::{LabelFile, identities};
 use super::metrics::patient_draws;
 use super::panel::{Panel, Source, Target, gather};
 use super::plain::{Fitting, Plain, plain};
+use super::stress::{Asked, Stressed, stress};
 use super::subgroups::{Subgroup, subgroups};
 use super::summary::{Calibrated, Control, Judged, Mean, Worthwhile, calibrated, controls, means, worthwhile};
 use crate::learning::shard::{Dataset, Split};
@@ -48,6 +49,10 @@ pub struct Plan<'a> {
     pub split: Split,
     /// Names and files of other models' scores for the same rows.
     pub beside: &'a [(String, PathBuf)],
+    /// Another site: nothing is fitted, and the averages of age and sex are the package's own.
+    pub foreign: bool,
+    /// Alterations of the charts to ask about as well.
+    pub altered: &'a [Asked],
     /// Bootstrap draws of patients.
     pub draws: usize,
     pub seed: u64,
@@ -76,7 +81,9 @@ pub struct Evaluation {
     /// SHA-256 of the dataset's shards.
     pub dataset: String,
     pub test: Population,
-    pub training: Population,
+    /// `None` at another site: nothing was fitted here.
+    pub training: Option<Population>,
+    pub reading: Reading,
     pub draws: usize,
     pub seed: u64,
     pub means: Vec<Mean>,
@@ -85,6 +92,8 @@ pub struct Evaluation {
     pub controls: Vec<Control>,
     pub subgroups: Vec<Subgroup>,
     pub tasks: Vec<Task>,
+    /// The model on altered charts.
+    pub stressed: Vec<Stressed>,
     /// Other models on the same rows.
     pub beside: Vec<Beside>,
     /// Foreign labels against our own, by column.
@@ -123,20 +132,8 @@ pub fn evaluate(
             split.as_str()
         );
     }
-    progress.set_message("reading training patients");
-    progress.set_position(0);
-    let mut counts = SparseRows::new(width(subject.vocabulary));
-    let train_panel =
-        gather(dataset, subject.vocabulary, subject.phenotypes, &train_source, progress, |row, chart| {
-            counts.push(cells(row, &chart, subject.vocabulary));
-            Ok(())
-        })?;
-    let trained_on: HashSet<_> = train_panel.keys.iter().collect();
-    if panel.keys.iter().any(|key| trained_on.contains(key)) {
-        bail!("a test patient is also a training patient: the labels or the dataset's splits are mixed up");
-    }
-    let fitting = Fitting { panel: &train_panel, counts: &counts };
-    let scores = scores(subject, &panel, &asked, fitting, progress)?;
+    let trained = if plan.foreign { None } else { Some(training(subject, dataset, &train_source, &panel, progress)?) };
+    let scores = scores(subject, &panel, &asked, trained.as_ref(), progress)?;
     progress.set_message("drawing patients again and again");
     let draws = patient_draws(panel.keys.len(), plan.draws, &mut ChaCha8Rng::seed_from_u64(plan.seed));
     let audit = Audit::open(&dataset.folder.join("audit.csv"))?;
@@ -146,7 +143,8 @@ pub fn evaluate(
         model: subject.oracle.identity().to_owned(),
         dataset: dataset.sha256.clone(),
         test: population(plan.labels, &panel),
-        training: population(plan.train_labels, &train_panel),
+        training: trained.as_ref().map(|trained| population(plan.train_labels, &trained.panel)),
+        reading: Reading::of(&asked.said),
         draws: plan.draws,
         seed: plan.seed,
         means: means(&judged),
@@ -154,9 +152,10 @@ pub fn evaluate(
         worthwhile: worthwhile(&judged),
         controls: controls(&judged),
         subgroups: subgroups(&panel, &judged, audit.as_ref(), &draws),
+        stressed: stress(subject, dataset, &panel, plan.altered, &draws, progress)?,
         beside: beside::compare(&others, &panel, &judged, &draws)?,
         tasks: judged.into_iter().map(|one| one.task).collect(),
-        label_agreement: agreement(&panel, &train_panel),
+        label_agreement: agreement(&panel, trained.as_ref().map(|trained| &trained.panel)),
     })
 }
 
@@ -165,9 +164,9 @@ fn open(path: Option<&Path>) -> anyhow::Result<Option<LabelFile>> {
 }
 
 /// The comparison over test and training rows together.
-fn agreement(test: &Panel, train: &Panel) -> BTreeMap<String, Agreement> {
+fn agreement(test: &Panel, train: Option<&Panel>) -> BTreeMap<String, Agreement> {
     let mut all = test.agreement.clone();
-    for (column, found) in &train.agreement {
+    for (column, found) in train.iter().flat_map(|train| &train.agreement) {
         all.entry(column.clone()).or_default().add(found);
     }
     all
@@ -185,7 +184,7 @@ fn population(labels: Option<&Path>, panel: &Panel) -> Population {
 }
 
 /// What asking gave, by row: the model's answers, and the plain counts.
-struct Asked {
+struct Answered {
     said: Said,
     counts: SparseRows,
 }
@@ -196,31 +195,33 @@ fn ask(
     dataset: &Dataset,
     source: &Source<'_>,
     progress: &ProgressBar,
-) -> anyhow::Result<(Panel, Asked)> {
+) -> anyhow::Result<(Panel, Answered)> {
     let mut counts = SparseRows::new(width(subject.vocabulary));
     let mut asker = Asker::new(subject.oracle, subject.vocabulary);
     let panel = gather(dataset, subject.vocabulary, subject.phenotypes, source, progress, |row, chart| {
         counts.push(cells(row, &chart, subject.vocabulary));
         asker.ask(chart)
     })?;
-    Ok((panel, Asked { said: asker.finish()?, counts }))
+    Ok((panel, Answered { said: asker.finish()?, counts }))
 }
 
 /// Scores of the model and both baselines, for every target that the model answers for.
 fn scores(
     subject: Subject<'_>,
     panel: &Panel,
-    asked: &Asked,
-    train: Fitting<'_>,
+    asked: &Answered,
+    trained: Option<&Trained>,
     progress: &ProgressBar,
 ) -> anyhow::Result<Vec<(usize, Outcome, Scores)>> {
     progress.set_message("fitting the regression on counts");
     progress.set_position(0);
-    let plain = plain(panel, &asked.counts, train, progress);
+    let mut fitted = trained.map(|trained| plain(panel, &asked.counts, trained.fitting(), progress).into_iter());
     let mut all = Vec::new();
-    for (index, plain) in plain.into_iter().enumerate() {
-        let place = subject.place(&panel.targets[index])?;
-        let Plain { age_sex, regression, served_age_sex, served_regression } = plain;
+    for (index, target) in panel.targets.iter().enumerate() {
+        let place = subject.place(target)?;
+        let fitted = fitted.as_mut().and_then(Iterator::next);
+        let Plain { age_sex, regression, served_age_sex, served_regression } =
+            fitted.unwrap_or_else(|| Plain::of_package(asked.said.baseline(place)));
         let model = asked.said.outcome(place);
         let scores = Scores { model, age_sex, regression, served_age_sex, served_regression };
         all.push((index, subject.oracle.outcomes()[place].clone(), scores));
@@ -236,6 +237,40 @@ impl Subject<'_> {
         let place = self.oracle.outcomes().iter().position(same);
         place.with_context(|| format!("the model has no answer for `{name}`"))
     }
+}
+
+/// Training rows, for the baselines.
+struct Trained {
+    panel: Panel,
+    counts: SparseRows,
+}
+
+impl Trained {
+    fn fitting(&self) -> Fitting<'_> {
+        Fitting { panel: &self.panel, counts: &self.counts }
+    }
+}
+
+/// Reads the training rows; refuses test patients among them.
+fn training(
+    subject: Subject<'_>,
+    dataset: &Dataset,
+    source: &Source<'_>,
+    test: &Panel,
+    progress: &ProgressBar,
+) -> anyhow::Result<Trained> {
+    progress.set_message("reading training patients");
+    progress.set_position(0);
+    let mut counts = SparseRows::new(width(subject.vocabulary));
+    let panel = gather(dataset, subject.vocabulary, subject.phenotypes, source, progress, |row, chart| {
+        counts.push(cells(row, &chart, subject.vocabulary));
+        Ok(())
+    })?;
+    let trained_on: HashSet<_> = panel.keys.iter().collect();
+    if test.keys.iter().any(|key| trained_on.contains(key)) {
+        bail!("a test patient is also a training patient: the labels or the dataset's splits are mixed up");
+    }
+    Ok(Trained { panel, counts })
 }
 
 /// Judges every target, several at once.

@@ -19,7 +19,7 @@ use serde::Serialize;
 pub const FLAGGED_AUROC: f64 = 0.05;
 pub const FLAGGED_SLOPE: f64 = 0.2;
 /// Groups with fewer patients are counted and not judged.
-const LEAST_PATIENTS: usize = 10;
+const LEAST_PATIENTS: usize = 20;
 
 /// Some of the patients, over the accepted outcomes that have enough events among them.
 #[derive(Clone, Debug, Serialize)]

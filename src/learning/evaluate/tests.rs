@@ -3,8 +3,9 @@
 use super::labels::LabelFile;
 use super::panel::{Panel, Source, gather};
 use super::run::{Evaluation, NOTICE, Plan, Subject, evaluate};
-use super::{plot, report};
+use super::{plot, report, stress};
 use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split};
+use crate::learning::truncate::Sent;
 use crate::patient_record::timeline::{Kind, Second, Sex, Timeline};
 use crate::prediction::answer::{Answer, Oracle, Question, Risk};
 use crate::prediction::model::Outcome;
@@ -190,15 +191,23 @@ impl Oracle for OneThing {
     }
 }
 
-const DRAWN: Plan<'static> =
-    Plan { labels: None, train_labels: None, split: Split::Test, beside: &[], draws: 200, seed: 1 };
+const DRAWN: Plan<'static> = Plan {
+    labels: None,
+    train_labels: None,
+    split: Split::Test,
+    beside: &[],
+    foreign: false,
+    altered: &[],
+    draws: 200,
+    seed: 1,
+};
 
 #[test]
 fn a_model_that_sees_the_exposure_is_above_age_and_sex_and_the_control_stays_at_chance() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = population(folder.path());
     let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &DRAWN).unwrap();
-    assert_eq!((found.test.patients, found.training.patients), (120, 120));
+    assert_eq!((found.test.patients, found.training.as_ref().unwrap().patients), (120, 120));
     let headline = &found.means[0];
     assert_eq!((headline.name, headline.outcomes), ("accepted task-horizons", 1));
     assert!(headline.discrimination.above_age_sex.low > 0.05, "{headline:?}");
@@ -378,4 +387,61 @@ fn another_model_is_compared_on_the_same_rows_and_draws() {
     std::fs::write(path("none.csv"), without_last.join("\n")).unwrap();
     let labelled = panel.targets[3].after_gap.last().unwrap().is_some();
     assert_eq!(model.judge(&dataset, &Plan { beside: &beside, ..DRAWN }).is_err(), labelled);
+}
+
+#[test]
+fn altered_charts_cost_what_they_must_and_order_within_a_day_costs_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let mut altered = stress::robustness();
+    let templates = [("Condition".to_owned(), Sent::WHOLE), ("Encounter".to_owned(), Sent::WHOLE)];
+    altered.extend(stress::as_prefetched(&templates));
+    let plan = Plan { altered: &altered, ..DRAWN };
+    let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &plan).unwrap();
+    let of = |name: &str| found.stressed.iter().find(|one| one.name == name).unwrap();
+    for name in ["each day in another order", "as published, every page", "other units of the same quantity"] {
+        assert_eq!((of(name).largest_change, of(name).entries_left), (0.0, 1.0), "{name}");
+        assert_eq!(of(name).above_whole.unwrap().high, 0.0, "{name}");
+    }
+    let half = of("50 % of events dropped");
+    assert!(half.above_whole.unwrap().high < 0.0 && (half.entries_left - 0.5).abs() < 0.05, "{half:?}");
+    // Nothing is left to tell patients apart by.
+    assert!((of("without Condition").auroc.unwrap().value - 0.5).abs() < 1e-9);
+    assert_eq!(of("without Encounter").largest_change, 0.0);
+    assert!(of("last year").entries_left < of("last 10 years").entries_left);
+    let page = report::markdown(&found);
+    assert!(page.contains("### What the prefetch templates fetch") && page.contains("| last 5 years |"));
+    assert!(plot::altered(&found).contains("without Condition"));
+}
+
+#[test]
+fn at_another_site_nothing_is_fitted_and_the_package_says_what_is_average() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &Plan { foreign: true, ..DRAWN }).unwrap();
+    assert!(found.training.is_none() && found.reading.unknown == 0.0 && found.reading.silent.is_empty());
+    let headline = &found.means[0].discrimination;
+    assert_eq!((headline.age_sex.value, headline.regression), (0.5, None), "everyone has the same average here");
+    assert!(headline.model.low > 0.55 && report::markdown(&found).contains("Another site"));
+}
+
+#[test]
+fn groups_by_race_are_compared_where_the_dataset_has_an_audit_list() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let mut audit = String::from("key,race,ethnicity\n");
+    for patient in dataset.shards().flat_map(|shard| shard.unwrap().patients) {
+        let race = if patient.key[0] % 3 == 0 { "White" } else { "Asian" };
+        writeln!(audit, "{},{race},", crate::learning::shard::hex(&patient.key)).unwrap();
+    }
+    std::fs::write(folder.path().join("audit.csv"), audit).unwrap();
+    let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &DRAWN).unwrap();
+    let groups: Vec<_> = found.subgroups.iter().filter(|group| group.by == "race").collect();
+    assert_eq!(groups.iter().map(|group| group.patients).sum::<usize>(), 120);
+    let (asian, white) = (groups[0], groups[1]);
+    assert_eq!((asian.name.as_str(), white.name.as_str()), ("Asian", "White"));
+    // Two groups: each is the other's rest.
+    let (here, there) = (asian.auroc_difference.unwrap().value, white.auroc_difference.unwrap().value);
+    assert!((here + there).abs() < 1e-12 && asian.missed.unwrap().value < 0.6, "{asian:?}");
+    assert!(!groups.iter().any(|group| group.flagged), "chance alone tells them apart");
 }

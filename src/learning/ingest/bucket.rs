@@ -1,5 +1,6 @@
 //! Step two: the patients of one bucket, one after the other, become rows and counts.
 
+use super::audit::Stated;
 use super::dictionary::Dictionary;
 use super::disclosure::Identity;
 use super::part::{Part, Person};
@@ -25,6 +26,7 @@ pub struct Setting<'a> {
     pub medications: &'a Arc<MedicationCatalogue>,
     pub salt: &'a Salt,
     pub keep_ids: bool,
+    pub audit: bool,
     /// Days since 1970-01-01.
     pub today: i32,
 }
@@ -89,10 +91,12 @@ impl Bucket {
             whole: likeness::whole(&life.events, &self.dictionary),
             diagnoses: likeness::diagnoses(&life.events, &self.dictionary),
         });
+        let stated = frames.iter().find(|frame| frame.is_patient).filter(|_| setting.audit);
+        let audit = stated.map(|frame| Stated::of(frame.resource));
         let (sex, undated_death) = (timeline.patient.sex, timeline.patient.deceased == Some(None));
         let death = death.map(|day| day - birth);
         self.rows.push(PatientRow { key, split, sex, follow_up_end: 0, death, events: life.events });
-        self.persons.push(Person { birth, undated_death, id: setting.keep_ids.then(|| id.to_owned()) });
+        self.persons.push(Person { birth, undated_death, id: setting.keep_ids.then(|| id.to_owned()), audit });
     }
 
     fn left_out(&mut self, reason: &str) {

@@ -6,6 +6,7 @@
 //! from training patients and writes shards and reports. The same input, salt and options give the same bytes,
 //! whatever the number of threads and however often the run was killed.
 
+mod audit;
 mod bucket;
 mod chart;
 mod dictionary;
@@ -55,6 +56,8 @@ pub struct Options {
     pub export_date: Option<jiff::civil::Date>,
     /// Whether to write `identity.csv`.
     pub identity: bool,
+    /// Whether to write `audit.csv`.
+    pub audit: bool,
     /// Threads; each holds one bucket in memory.
     pub jobs: usize,
     /// Where raw resources lie in the meantime; else `spill` in the dataset folder. Holds patient data; removed at the end.
@@ -100,7 +103,8 @@ fn plan(files: &[SourceFile], options: &Options, salt: &pseudonym::Salt) -> anyh
         let changed = changed.duration_since(std::time::UNIX_EPOCH).map(|age| age.as_nanos()).unwrap_or(0);
         digest.update(format!("{:?} {} {changed}\n", file.path, file.bytes));
     }
-    digest.update(format!("{} {} {}\n", options.split_by_folder, options.identity, options.bucket_bytes));
+    let Options { split_by_folder, identity, audit, bucket_bytes, .. } = options;
+    digest.update(format!("{split_by_folder} {identity} {audit} {bucket_bytes}\n"));
     digest.update(salt.fingerprint());
     Ok(digest.finalize().into())
 }
@@ -132,7 +136,8 @@ fn read_buckets(state: &State, folder: &Path, options: &Options, salt: &pseudony
     let spill = Spill::open(folder, buckets + 1, &state.committed)?;
     let medications = Arc::new(catalogue(&spill.read(buckets)?)?);
     let today = row::day(jiff::Timestamp::now().as_second());
-    let setting = bucket::Setting { medications: &medications, salt, keep_ids: options.identity, today };
+    let setting =
+        bucket::Setting { medications: &medications, salt, keep_ids: options.identity, audit: options.audit, today };
     let todo: Vec<usize> = (0..buckets).filter(|&bucket| !part::path(folder, bucket).exists()).collect();
     let total: u64 = (0..buckets).map(|bucket| spill.bytes(bucket)).sum();
     let left: u64 = todo.iter().map(|&bucket| spill.bytes(bucket)).sum();

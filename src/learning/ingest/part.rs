@@ -1,11 +1,12 @@
 //! A bucket's result on its way into the dataset: rows whose follow-up is still open, and its tally.
 
+use super::audit::Stated;
 use super::tally::Tally;
 use crate::learning::shard::Shard;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
-/// What is known of a row's person until the dataset is sealed; never leaves the spill folder but for `identity.csv`.
+/// What is known of a row's person until the dataset is sealed; never leaves the spill folder but for `identity.csv` and `audit.csv`.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Person {
     /// Days since 1970-01-01.
@@ -14,6 +15,8 @@ pub struct Person {
     pub undated_death: bool,
     /// Only when an identity file was asked for.
     pub id: Option<String>,
+    /// Only when an audit file was asked for.
+    pub audit: Option<Stated>,
 }
 
 /// One bucket, read.

@@ -1,6 +1,7 @@
 //! Step three: parts become the dataset. Follow-up ends are set, the vocabulary is learned, and `dataset.json` is
 //! written last, so that a dataset without it is known to be unfinished.
 
+use super::audit::Lines;
 use super::part::{self, Part, Person};
 use super::pseudonym::write_private;
 use super::state::{State, write_whole};
@@ -72,6 +73,7 @@ fn write_shards(
 ) -> anyhow::Result<Dataset> {
     let folder = options.out.join("shards");
     std::fs::create_dir_all(&folder).with_context(|| format!("`{}`", folder.display()))?;
+    let mut audit = Lines::default();
     let mut identities = String::from("patient,key,birth_date,split\n");
     let mut patients: BTreeMap<Split, u64> = Split::ALL.into_iter().map(|split| (split, 0)).collect();
     let (mut events, mut shards, mut names) = (0, Vec::new(), Sha256::new());
@@ -85,6 +87,7 @@ fn write_shards(
             *patients.entry(row.split).or_default() += 1;
             events += row.events.len() as u64;
             identities.push_str(&identity_line(&row, person));
+            person.audit.iter().for_each(|stated| audit.push(row.key, stated));
             shard.patients.push(row);
         }
         let name = format!("{bucket:04}.zst");
@@ -95,6 +98,9 @@ fn write_shards(
     }
     if options.identity {
         write_private(&options.out.join("identity.csv"), identities.as_bytes())?;
+    }
+    if options.audit {
+        audit.write(&options.out.join("audit.csv"))?;
     }
     let sha256 = hex(&names.finalize());
     Ok(Dataset { format: SHARD_FORMAT, patients, events, shards, sha256, folder: options.out.clone() })
@@ -150,7 +156,7 @@ mod tests {
     }
 
     fn person(birth: i32, undated_death: bool) -> Person {
-        Person { birth, undated_death, id: None }
+        Person { birth, undated_death, id: None, audit: None }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Colours differ in lightness too, so that they survive print; shapes carry what colours say.
 
 use super::calibration::Calibration;
-use super::figures::Task;
+use super::figures::{Estimate, Task};
 use super::report::{horizon, title};
 use super::run::Evaluation;
 use super::utility::NetBenefit;
@@ -170,4 +170,34 @@ pub fn decision(evaluation: &Evaluation) -> String {
         draw(REGRESSION, 1.2, &|point| point.regression);
         draw(MODEL, 1.6, &|point| Some(point.model));
     })
+}
+
+/// Mean AUROC on altered charts with intervals; the line is where it stands on whole ones.
+pub fn altered(evaluation: &Evaluation) -> String {
+    let shown: Vec<(&str, Estimate, Estimate)> =
+        evaluation.stressed.iter().filter_map(|one| Some((one.name.as_str(), one.auroc?, one.above_whole?))).collect();
+    let (left, right, top, step) = (300.0, 30.0, 60.0, 20.0);
+    let bottom = top + step * shown.len() as f64;
+    let mut picture = Picture::new(FOREST_WIDTH, bottom + 50.0);
+    let (low, high) = (0.5, 0.9);
+    let x = |auroc: f64| left + (auroc.clamp(low, high) - low) / (high - low) * (FOREST_WIDTH - left - right);
+    picture.text((20.0, 24.0), 15.0, "start", "Mean AUROC of the accepted outcomes on altered charts");
+    picture.text((20.0, 42.0), 12.0, "start", "Orange line: whole charts, same rows");
+    for tick in 5..=9 {
+        let at = x(f64::from(tick) / 10.0);
+        picture.line((at, top - 8.0), (at, bottom), GRID, 1.0);
+        picture.text((at, bottom + 16.0), 11.0, "middle", &format!("{:.1}", f64::from(tick) / 10.0));
+    }
+    if let Some((_, auroc, above)) = shown.first() {
+        let whole = x(auroc.value - above.value);
+        picture.line((whole, top - 8.0), (whole, bottom), REGRESSION, 1.4);
+    }
+    for (place, (name, auroc, _)) in shown.iter().enumerate() {
+        let y = top + step * place as f64 + 4.0;
+        picture.text((left - 12.0, y + 4.0), 12.0, "end", name);
+        picture.line((x(auroc.low), y), (x(auroc.high), y), MODEL, 2.0);
+        picture.dot((x(auroc.value), y), 4.0, MODEL);
+    }
+    picture.text((20.0, bottom + 38.0), 11.0, "start", SYNTHETIC);
+    picture.finish()
 }

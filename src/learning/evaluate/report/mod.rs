@@ -1,5 +1,6 @@
 //! An evaluation as a page to read: `evaluation.md`. Every table says on which labels it stands.
 
+mod altered;
 mod calibration;
 mod discrimination;
 mod subgroups;
@@ -23,6 +24,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     utility::write(&mut page, evaluation);
     controls(&mut page, evaluation);
     subgroups::write(&mut page, evaluation);
+    altered::write(&mut page, evaluation);
     agreement(&mut page, evaluation);
     page
 }
@@ -30,22 +32,40 @@ pub fn markdown(evaluation: &Evaluation) -> String {
 fn head(page: &mut String, evaluation: &Evaluation) {
     let splits: Vec<String> =
         evaluation.test.splits.iter().map(|(split, patients)| format!("{} {patients}", split.as_str())).collect();
+    let fitted = match &evaluation.training {
+        Some(training) => format!(
+            "Baselines fitted on {} training patients, {} days (labels: {}).",
+            training.patients, training.rows, training.labels
+        ),
+        None => "Another site: nothing was fitted here; age and sex are the averages that the package brings.".into(),
+    };
     line!(page, "# Evaluation of {}", evaluation.model);
     line!(page);
     line!(page, "**{}**", evaluation.notice);
     line!(page);
     line!(
         page,
-        "Asked about {} patients on {} days (labels: {}; split: {}). Baselines fitted on {} training patients, {} days \
-         (labels: {}).",
+        "Asked about {} patients on {} days (labels: {}; split: {}). {}",
         evaluation.test.patients,
         evaluation.test.rows,
         evaluation.test.labels,
         splits.join(", "),
-        evaluation.training.patients,
-        evaluation.training.rows,
-        evaluation.training.labels,
+        fitted,
     );
+    line!(page);
+    let reading = &evaluation.reading;
+    let silent: Vec<String> =
+        reading.silent.iter().map(|(why, share)| format!("{why} {:.1} %", 100.0 * share)).collect();
+    line!(
+        page,
+        "A chart had {:.0} entries on average; the model did not know the code of {:.1} % of them. It would have been \
+         silent on {:.1} % of the days{}. AUROC and calibration below count every day, also those.",
+        reading.entries,
+        100.0 * reading.unknown,
+        100.0 * reading.silent.values().sum::<f64>(),
+        if silent.is_empty() { String::new() } else { format!(" ({})", silent.join(", ")) },
+    );
+    line!(page);
     line!(
         page,
         "Intervals: middle 95 % of {} draws of whole patients, the same draws for all (paired). A risk reaches from the \
@@ -138,7 +158,7 @@ fn agreement(page: &mut String, evaluation: &Evaluation) {
         total(|a| a.only_ours),
         total(|a| a.unclear),
         evaluation.test.lines_without_patient,
-        evaluation.training.lines_without_patient,
+        evaluation.training.as_ref().map_or(0, |training| training.lines_without_patient),
     );
     line!(page);
     if all.values().all(|found| found.findings() == 0) {
