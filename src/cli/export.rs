@@ -27,6 +27,9 @@ pub struct Export {
     /// Index days drawn per training patient, at most
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=1000))]
     train_index_days: u16,
+    /// Draw training days from the last so many years of follow-up only, as `prodrome train` does
+    #[arg(long, default_value_t = 26, value_parser = clap::value_parser!(u16).range(1..=200))]
+    within_years: u16,
     /// Index days drawn per patient of the other splits, at most
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=1000))]
     index_days: u16,
@@ -59,6 +62,7 @@ impl Export {
             labels: self.labels.iter().cloned().collect(),
             per_training_patient: self.train_index_days.into(),
             per_patient: self.index_days.into(),
+            within_years: self.within_years.into(),
             seed: self.seed,
         };
         // Hidden by itself where the error stream is no terminal.

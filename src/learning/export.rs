@@ -6,7 +6,7 @@
 //! birth. Does not write what only an end of record would tell: day of death, end of follow-up.
 
 use super::evaluate::labels::{LabelFile, identities};
-use super::evaluate::panel::{Panel, Source, gather};
+use super::evaluate::panel::{Panel, Source, WHOLE_LIFE, gather};
 use super::life::dated;
 use super::shard::{Dataset, Shard, Split, hex};
 use crate::patient_record::timeline::Sex;
@@ -17,6 +17,7 @@ use flate2::write::GzEncoder;
 use indicatif::ProgressBar;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +30,8 @@ pub struct IndexDays {
     /// Drawn index days per training patient, and per patient of the other splits, at most.
     pub per_training_patient: usize,
     pub per_patient: usize,
+    /// Training days are drawn from the last so many years of follow-up: older care was recorded otherwise.
+    pub within_years: u32,
     pub seed: u64,
 }
 
@@ -102,10 +105,10 @@ fn events(dataset: &Dataset, out: &Path, progress: &ProgressBar) -> anyhow::Resu
         for patient in &shard.patients {
             let name = hex(&patient.key);
             patients.write_record([name.as_str(), patient.split.as_str(), sex(patient.sex)])?;
-            if !tables.contains_key(&patient.split) {
-                tables.insert(patient.split, (event_table(out, patient.split)?, Written::default()));
-            }
-            let Some((table, written)) = tables.get_mut(&patient.split) else { continue };
+            let (table, written) = match tables.entry(patient.split) {
+                Entry::Occupied(open) => open.into_mut(),
+                Entry::Vacant(none) => none.insert((event_table(out, patient.split)?, Written::default())),
+            };
             written.patients += 1;
             for (day, event) in dated(patient) {
                 let Some(Some(key)) = keys.get(event.fact as usize) else { continue };
@@ -159,8 +162,11 @@ fn panel(
     // Charts are handed on to nobody: who reads the tables makes their own.
     let ask = |source: &Source<'_>| gather(dataset, &vocabulary, phenotypes, source, progress, |_, _| Ok(()));
     let Some(path) = days.labels.get(&split) else {
-        let per_patient = if split == Split::Train { days.per_training_patient } else { days.per_patient };
-        let panel = ask(&Source::Drawn { split, per_patient, seed: days.seed })
+        let (per_patient, within_years) = match split {
+            Split::Train => (days.per_training_patient, days.within_years),
+            _ => (days.per_patient, WHOLE_LIFE),
+        };
+        let panel = ask(&Source::Drawn { split, per_patient, within_years, seed: days.seed })
             .with_context(|| format!("the {} split", split.as_str()))?;
         return Ok((panel, format!("drawn, up to {per_patient} a patient, seed {}", days.seed)));
     };
@@ -251,7 +257,7 @@ mod tests {
     }
 
     fn written(folder: &Path, labels: BTreeMap<Split, PathBuf>) -> anyhow::Result<Export> {
-        let days = IndexDays { labels, per_training_patient: 6, per_patient: 3, seed: 1 };
+        let days = IndexDays { labels, per_training_patient: 6, per_patient: 3, within_years: 26, seed: 1 };
         let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
         export(&dataset(folder), &phenotypes, &days, &folder.join("out"), &ProgressBar::hidden())
     }

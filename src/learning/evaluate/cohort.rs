@@ -23,8 +23,24 @@ const TRIES: usize = 12;
 /// not dominate) and one is a random day. Aged 30 or more, a year of record before, alive the day after, a year of
 /// follow-up. `visits` ascending. Everything known by the end of an index day may be used.
 pub fn index_days(row: &PatientRow, visits: &[i32], per_patient: usize, rng: &mut impl Rng) -> Vec<i32> {
+    index_days_since(i32::MIN, row, visits, per_patient, rng)
+}
+
+/// [`index_days`] of the last `within_years` years of follow-up only: older care was recorded otherwise.
+pub fn recent_index_days(
+    within_years: u32,
+    row: &PatientRow,
+    visits: &[i32],
+    per_patient: usize,
+    rng: &mut impl Rng,
+) -> Vec<i32> {
+    let since = row.follow_up_end - (f64::from(within_years) * 365.25) as i32;
+    index_days_since(since, row, visits, per_patient, rng)
+}
+
+fn index_days_since(since: i32, row: &PatientRow, visits: &[i32], per_patient: usize, rng: &mut impl Rng) -> Vec<i32> {
     let Some(first) = dated(row).map(|(day, _)| day).next() else { return Vec::new() };
-    let earliest = FIRST_AGE_DAYS.max(first.saturating_add(HISTORY_DAYS));
+    let earliest = FIRST_AGE_DAYS.max(first.saturating_add(HISTORY_DAYS)).max(since);
     let latest = (row.follow_up_end - FOLLOW_UP_DAYS).min(row.death.map_or(i32::MAX, |death| death - 1));
     if latest <= earliest {
         return Vec::new();
@@ -145,6 +161,8 @@ mod tests {
                 prop_assert!(day + 366 <= first + length && row.death.is_none_or(|death| day < death));
                 prop_assert!(days[..rank].iter().all(|other| (day - other).abs() >= 30));
             }
+            let recent = recent_index_days(5, &row, &visits, 12, &mut ChaCha8Rng::seed_from_u64(seed));
+            prop_assert!(recent.iter().all(|day| f64::from(first + length - day) <= 5.0 * 365.25));
             let again = index_days(&row, &visits, 12, &mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert_eq!(days, again);
         }

@@ -11,7 +11,7 @@ use super::counts::{SparseRows, cells, width};
 use super::figures::{Scores, Task};
 use super::labels::{LabelFile, identities};
 use super::metrics::patient_draws;
-use super::panel::{Panel, Source, Target, gather};
+use super::panel::{Panel, Source, Target, WHOLE_LIFE, gather};
 use super::plain::{Fitting, Plain, plain};
 use super::stress::{Asked, Stressed, stress};
 use super::subgroups::{Subgroup, subgroups};
@@ -119,7 +119,8 @@ pub fn evaluate(
         (None, None) => Default::default(),
         _ => identities(&dataset.folder.join("identity.csv"))?,
     };
-    let drawn = |split| Source::Drawn { split, per_patient: DRAWN_PER_PATIENT, seed: plan.seed };
+    let drawn =
+        |split| Source::Drawn { split, per_patient: DRAWN_PER_PATIENT, within_years: WHOLE_LIFE, seed: plan.seed };
     let test_source = test.as_ref().map_or(drawn(plan.split), |file| Source::File(file, &known));
     let train_source = train.as_ref().map_or(drawn(Split::Train), |file| Source::File(file, &known));
     progress.set_message("asking the model about test patients");

@@ -1,7 +1,7 @@
 //! A whole evaluation on a small made-up population whose truth is known.
 
 use super::labels::LabelFile;
-use super::panel::{Panel, Source, gather};
+use super::panel::{Panel, Source, WHOLE_LIFE, gather};
 use super::run::{Evaluation, NOTICE, Plan, Subject, evaluate};
 use super::{plot, report, stress};
 use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split};
@@ -272,7 +272,7 @@ fn written(panel: &Panel, phenotypes: &Phenotypes) -> String {
 }
 
 fn drawn(dataset: &Dataset, split: Split) -> Panel {
-    let source = Source::Drawn { split, per_patient: 12, seed: 1 };
+    let source = Source::Drawn { split, per_patient: 12, within_years: WHOLE_LIFE, seed: 1 };
     let (words, outcomes) = (vocabulary(), Phenotypes::parse(OUTCOMES).unwrap());
     gather(dataset, &words, &outcomes, &source, &ProgressBar::hidden(), |_, _| Ok(())).unwrap()
 }

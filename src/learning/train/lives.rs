@@ -1,6 +1,6 @@
 //! The patients of a split in memory, in the network's terms, with what happened to them.
 
-use crate::learning::evaluate::cohort::index_days;
+use crate::learning::evaluate::cohort::recent_index_days;
 use crate::learning::life::ShardReader;
 use crate::learning::shard::{Dataset, PatientRow, Split};
 use crate::patient_record::timeline::Sex;
@@ -76,14 +76,7 @@ impl Life {
     /// Up to `count` index days of the last `within_years` years of follow-up, ascending.
     pub fn index_days(&self, count: usize, within_years: u32, seed: u64) -> Vec<i32> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let from = self.follow_up_end - (within_years as f64 * 365.25) as i32;
-        // Days before `from` are drawn as well and left out, so draw until enough are late enough.
-        let recent = self.visits.partition_point(|&day| day < from);
-        let mut row = self.row.clone();
-        if let Some(first) = row.events.first_mut() {
-            first.after_days = first.after_days.max(from - 365);
-        }
-        let mut days = index_days(&row, &self.visits[recent..], count, &mut rng);
+        let mut days = recent_index_days(within_years, &self.row, &self.visits, count, &mut rng);
         days.sort_unstable();
         days
     }
