@@ -87,6 +87,7 @@ fn make(folder: &Path, patients: u64) -> Dataset {
         salt_file: None,
         export_date: Some(jiff::civil::date(2026, 1, 1)),
         identity: true,
+        audit: false,
         jobs: 2,
         spill: None,
         bucket_bytes: 96 << 20,
