@@ -1,8 +1,10 @@
 //! The model card: what a package was trained on, what it must not be used for, and what was measured while it
 //! was made. Written by the program, so that no figure is typed by hand. Test figures are `evaluate`'s to report.
 
+use super::members::Tried;
 use super::shard::{Dataset, Split};
 use super::train::run::RunFile;
+use crate::prediction::network::ReaderConfig;
 use crate::prediction::package::{Fitted, Limits};
 use crate::prediction::phenotype::Phenotypes;
 use std::fmt::Write;
@@ -10,18 +12,21 @@ use std::fmt::Write;
 /// The card in Markdown.
 pub fn card(
     name: &str,
-    run: &RunFile,
-    networks: usize,
+    runs: &[RunFile],
+    tried: &[Tried],
     dataset: &Dataset,
     phenotypes: &Phenotypes,
     fitted: &[Fitted],
     limits: &Limits,
 ) -> String {
+    let facts = runs.iter().filter(|run| matches!(run.reader, ReaderConfig::Facts(_))).count();
+    let (keys, numbers, _) = runs.first().map_or((0, 0, 0), |run| run.reader.trained_with());
     let patients = |split: Split| dataset.patients.get(&split).copied().unwrap_or(0);
     let mut card = format!(
         "# Model card: {name}\n\n\
-        A foundation model of patient histories for the `early-detection` service of Prodrome: {networks} transformer \
-        network(s) over active days, {} weights each, {} known codes, {} numbers, {} outcomes at {:?} days.\n\n\
+        A foundation model of patient histories for the services of Prodrome: {facts} reader(s) of facts of the whole \
+        life and {} transformer(s) over active days, whose risks are averaged; {keys} known codes, {numbers} numbers, \
+        {} outcomes at {:?} days.\n\n\
         ## What it was trained on\n\n\
         **Synthetic patients only.** {} training patients fitted the weights, {} validation patients decided when to \
         stop and what may be shown, {} calibration patients fitted calibration and thresholds. Dataset `{}`.\n\
@@ -33,9 +38,7 @@ pub fn card(
         - People under {} or over {} years, charts with fewer than {} active days or {} days of record, charts of \
         which more than {:.0} % of the codes are unknown: the server stays silent there.\n\
         - Death, pregnancy, medication starts and negative controls: computed, never shown.\n\n",
-        run.weights,
-        run.network.keys,
-        run.network.numbers,
+        runs.len() - facts,
         phenotypes.outcomes.len(),
         phenotypes.horizons_days,
         patients(Split::Train),
@@ -48,6 +51,13 @@ pub fn card(
         limits.least_history_days,
         100.0 * limits.most_unknown_share,
     );
+    card.push_str("## How much each kind of reader counts\n\nDecided on validation patients.\n\n");
+    card.push_str("| share of facts | mean AUROC | outcomes |\n|---|---|---|\n");
+    for Tried { facts_share, auroc, outcomes } in tried {
+        // Writing to a string cannot fail.
+        let _ = writeln!(card, "| {facts_share:.2} | {auroc:.4} | {outcomes} |");
+    }
+    card.push('\n');
     card.push_str(
         "## Outcomes\n\n\
         Validation AUROC beside age and sex (outcome from the as-of day on, 95 % interval of the difference over \

@@ -6,6 +6,7 @@ pub mod export;
 pub mod ingest;
 pub mod life;
 pub mod lint;
+pub mod members;
 pub mod package;
 pub mod planted;
 pub mod shard;

@@ -3,17 +3,18 @@
 //! Calibration and thresholds are fitted on the calibration split only, baselines on the training split, and what
 //! may be shown is decided on the validation split. The test split is never opened here.
 
-use super::evaluate::cohort::{Window, label};
+use super::evaluate::cohort::{self, label};
 use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
+use super::members::{Member, Tried, weigh};
 use super::shard::{Dataset, Split};
 use super::train::lives::{Life, Words, lives};
-use super::train::run::{BEST, RunFile, known_keys};
+use super::train::run::RunFile;
 use super::train::validate::{LEAST_EVENTS, Moment, hazards, moments};
 use crate::prediction::answer::Abstention;
 use crate::prediction::calibration::{AgeSexTable, Line};
-use crate::prediction::network::{Hazards, NetworkConfig, Transformer, risk};
+use crate::prediction::network::{Hazards, NetworkConfig, ReaderConfig, risk};
 use crate::prediction::package::{
-    CALIBRATION, CARD, Fitted, Limits, Manifest, PACKAGE_FORMAT, PHENOTYPES, Skill, VOCABULARY, half_precision, write,
+    CALIBRATION, CARD, Fitted, Limits, Manifest, PACKAGE_FORMAT, PHENOTYPES, Skill, VOCABULARY, write,
 };
 use crate::prediction::phenotype::Phenotypes;
 use anyhow::{Context, bail};
@@ -34,42 +35,41 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     let vocabulary = dataset.vocabulary()?;
     let files = runs.iter().map(|run| RunFile::read(run)).collect::<anyhow::Result<Vec<_>>>()?;
     let first = files.first().context("give at least one `--run`")?;
-    if files.iter().any(|file| file.network != first.network || file.data_sha256 != dataset.sha256) {
-        bail!("the runs differ in shape or were trained on other data than `{}`", data.display());
+    if files.iter().any(|file| file.phenotypes != first.phenotypes || file.data_sha256 != dataset.sha256) {
+        bail!("the runs differ in phenotypes or were trained on other data than `{}`", data.display());
     }
     let phenotypes = Phenotypes::parse(&first.phenotypes)?;
-    let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: first.network.text_buckets };
-    let keys = known_keys(&vocabulary, first.network.text_buckets);
-    let mut parts = BTreeMap::new();
-    let mut networks = Vec::new();
-    for (number, run) in runs.iter().enumerate() {
-        let weights = candle_core::safetensors::load(run.join(BEST), &candle_core::Device::Cpu)
-            .with_context(|| format!("`{}` has no best weights yet", run.display()))?;
-        let bytes = half_precision(&weights.into_iter().collect())?;
-        // What is calibrated is what will be served: the weights as they are kept.
-        let kept = candle_core::safetensors::load_buffer(&bytes, &candle_core::Device::Cpu)?;
-        let kept = kept.into_iter().map(|(k, v)| Ok((k, v.to_dtype(candle_core::DType::F32)?)));
-        let kept = kept.collect::<candle_core::Result<_>>()?;
-        networks.push(Transformer::new(first.network.clone(), kept, &keys)?.freeze()?);
-        parts.insert(format!("network-{number}.safetensors"), bytes);
+    let window = window(&files)?;
+    let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: window.text_buckets };
+    let mut members = Vec::new();
+    for (number, (run, file)) in runs.iter().zip(&files).enumerate() {
+        members.push(Member::of(run, file, number, &vocabulary)?);
     }
-    let judge = |split: Split, what: &str| -> anyhow::Result<Judged> {
+    let judge = |members: &[Member], split: Split, what: &str| -> anyhow::Result<Judged> {
         let lives = lives(&dataset, split, &words, &|_| ())?;
         let moments = moments(&lives, DAYS_PER_LIFE, first.within_years, SEED);
         let mut all = Vec::new();
-        for (number, network) in networks.iter().enumerate() {
+        for (number, member) in members.iter().enumerate() {
             let total = moments.len();
-            let say = |n: usize| progress(&format!("{what}: network {number}, {n} of {total} index days"));
-            all.push(hazards(network, &lives, &moments, &say)?);
+            let say = |n: usize| progress(&format!("{what}: reader {number}, {n} of {total} index days"));
+            all.push(hazards(&*member.reader, &lives, &moments, &say)?);
         }
-        Ok(Judged { lives, moments, hazards: all })
+        Ok(Judged { lives, moments, hazards: all, weights: Vec::new() })
     };
-    let calibration = judge(Split::Calibration, "calibration")?;
-    let validation = judge(Split::Validation, "validation")?;
+    let mut validation = judge(&members, Split::Validation, "validation")?;
+    let tried = weigh(&mut members, &phenotypes, &validation.lives, &validation.moments, &validation.hazards);
+    for one in &tried {
+        let Tried { facts_share, auroc, outcomes } = one;
+        eprintln!("facts count {facts_share:.2}: validation mean AUROC {auroc:.4} over {outcomes} outcomes");
+    }
+    let mut calibration = judge(&members, Split::Calibration, "calibration")?;
+    for judged in [&mut validation, &mut calibration] {
+        judged.weights = members.iter().map(|member| member.packaged.weight).collect();
+    }
     progress("baselines");
     let training = lives(&dataset, Split::Train, &words, &|_| ())?;
     let when = moments(&training, DAYS_PER_LIFE, first.within_years, SEED);
-    let training = Judged { lives: training, moments: when, hazards: vec![] };
+    let training = Judged { lives: training, moments: when, hazards: vec![], weights: vec![] };
     let mut fitted = Vec::new();
     for outcome in 0..phenotypes.outcomes.len() {
         for &horizon_days in &phenotypes.horizons_days {
@@ -77,17 +77,20 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
             fitted.push(fit(&phenotypes, outcome, horizon_days, &training, &calibration, &validation)?);
         }
     }
-    let limits = limits(&calibration, vocabulary.keys.len(), first.network.context);
-    let card = super::card::card(name, first, runs.len(), &dataset, &phenotypes, &fitted, &limits);
+    let limits = limits(&calibration, vocabulary.keys.len(), window.context);
+    let mut parts = BTreeMap::new();
+    let card = super::card::card(name, &files, &tried, &dataset, &phenotypes, &fitted, &limits);
     parts.insert(VOCABULARY.to_owned(), serde_json::to_vec(&vocabulary)?);
     parts.insert(PHENOTYPES.to_owned(), first.phenotypes.clone().into_bytes());
     parts.insert(CALIBRATION.to_owned(), serde_json::to_vec(&fitted)?);
     parts.insert(CARD.to_owned(), card.into_bytes());
+    for member in members.iter_mut().filter(|member| member.packaged.weight > 0.0) {
+        parts.insert(member.packaged.file.clone(), std::mem::take(&mut member.bytes));
+    }
     let manifest = Manifest {
         format: PACKAGE_FORMAT,
         name: name.to_owned(),
-        network: first.network.clone(),
-        networks: (0..runs.len()).map(|number| format!("network-{number}.safetensors")).collect(),
+        readers: members.iter().map(|member| member.packaged.clone()).filter(|one| one.weight > 0.0).collect(),
         data_sha256: dataset.sha256.clone(),
         limits,
         files: BTreeMap::new(),
@@ -95,12 +98,32 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     write(out, manifest, parts).with_context(|| format!("`{}` cannot be written", out.display()))
 }
 
-/// A split, its index days and what the networks said of them.
+/// How much of a history the runs' transformers read, all alike.
+struct Window {
+    text_buckets: usize,
+    context: usize,
+}
+
+fn window(files: &[RunFile]) -> anyhow::Result<Window> {
+    let mut all = files.iter().filter_map(|file| match &file.reader {
+        ReaderConfig::Days(config) => Some((config.text_buckets, config.context)),
+        ReaderConfig::Facts(_) => None,
+    });
+    let (text_buckets, context) = all.next().unwrap_or((1, usize::MAX));
+    if all.any(|other| other != (text_buckets, context)) {
+        bail!("the runs differ in `text_buckets` or `context`; runs of one shape can be averaged");
+    }
+    Ok(Window { text_buckets, context })
+}
+
+/// A split, its index days and what the readers said of them.
 struct Judged {
     lives: Vec<Life>,
     moments: Vec<Moment>,
-    /// `[network][moment]`
+    /// `[reader][moment]`
     hazards: Vec<Vec<Hazards>>,
+    /// By reader; they sum to 1.
+    weights: Vec<f64>,
 }
 
 /// Rows of one outcome within one horizon: life, age, whether it happened, raw risk.
@@ -114,16 +137,17 @@ struct Row {
 impl Judged {
     fn rows(&self, phenotypes: &Phenotypes, outcome: usize, horizon_days: u32) -> anyhow::Result<Vec<Row>> {
         let bins = NetworkConfig::bins_within(horizon_days).context("a horizon is no edge of the bins")?;
-        let window = Window { gap_days: 0, horizon_days: horizon_days as i32 };
+        let window = cohort::Window { gap_days: 0, horizon_days: horizon_days as i32 };
         let row = |(at, moment): (usize, &Moment)| {
             let life = &self.lives[moment.life];
             if moment.day + horizon_days as i32 > life.follow_up_end {
                 return None;
             }
             let event = label(phenotypes, outcome, &life.outcomes[outcome], life.sex, moment.day, window)?;
-            let raw = self.hazards.iter().map(|network| risk(&network[at], outcome, bins)).sum::<f64>();
+            let parts = self.hazards.iter().zip(&self.weights);
+            let raw = parts.map(|(reader, weight)| weight * risk(&reader[at], outcome, bins)).sum::<f64>();
             let age = life.history.age_years(moment.day) as f64;
-            Some(Row { life: moment.life, age, event, raw: raw / self.hazards.len().max(1) as f64 })
+            Some(Row { life: moment.life, age, event, raw })
         };
         Ok(self.moments.iter().enumerate().filter_map(row).collect())
     }
@@ -190,7 +214,7 @@ fn limits(calibration: &Judged, keys: usize, context: usize) -> Limits {
     let share = |moment: &Moment| {
         let history = &calibration.lives[moment.life].history;
         let known = history.known_days(moment.day);
-        let days = &history.days[known.saturating_sub(context - 1)..known];
+        let days = &history.days[known.saturating_sub(context.saturating_sub(1))..known];
         let entries: Vec<_> =
             days.iter().flat_map(|day| &history.entries[day.start as usize..day.end as usize]).collect();
         let unknown = entries.iter().filter(|entry| entry.key as usize >= keys).count();

@@ -5,7 +5,10 @@
 //! leaving facts out. Refuses to load a package whose parts do not match.
 
 use super::answer::{Abstention, Answer, Explain, Oracle, Question, Reason, Reasons, Risk};
-use super::network::{Hazards, History, NetworkConfig, Reader, Reading, Transformer, risk, text_buckets};
+use super::network::{
+    Facts, Hazards, History, NetworkConfig, Parameters, Reader, ReaderConfig, Reading, Transformer, facts, risk,
+    text_buckets,
+};
 use super::package::{CALIBRATION, Fitted, Limits, PHENOTYPES, Package, VOCABULARY};
 use super::phenotype::{Group, Phenotypes, Standing};
 use super::vocabulary::{EncodedChart, Vocabulary, encode_timeline};
@@ -47,7 +50,7 @@ struct Computed {
 pub struct Model {
     pub vocabulary: Vocabulary,
     pub phenotypes: Phenotypes,
-    readers: Vec<Box<dyn Reader>>,
+    readers: Vec<WeightedReader>,
     text_buckets: usize,
     context: usize,
     limits: Limits,
@@ -62,46 +65,35 @@ impl Model {
         let package = Package::open(folder)?;
         let vocabulary: Vocabulary = package.json::<Vocabulary>(VOCABULARY)?.indexed();
         let phenotypes = Phenotypes::parse(package.text(PHENOTYPES)?).map_err(|e| package.misfit(e.to_string()))?;
-        let config = package.manifest.network.clone();
-        if config.keys != vocabulary.keys.len() || config.numbers != vocabulary.numbers.len() {
-            return Err(package.misfit("the vocabulary is not the one that the network was trained with"));
-        }
-        if config.named != phenotypes.outcomes.len() || package.manifest.networks.is_empty() {
-            return Err(package.misfit("the phenotypes are not those that the network was trained with"));
-        }
-        config.check().and_then(|()| vocabulary.check()).map_err(|why| package.misfit(why))?;
-        let keys: Vec<(usize, Vec<u32>)> = vocabulary
-            .keys
-            .iter()
-            .map(|key| (key.kind as usize, text_buckets(&key.display, config.text_buckets)))
-            .collect();
-        let mut readers: Vec<Box<dyn Reader>> = Vec::new();
-        for file in &package.manifest.networks {
-            let network = Transformer::new(config.clone(), package.parameters(file)?, &keys);
-            let network =
-                network.and_then(Transformer::freeze).map_err(|e| package.misfit(format!("`{file}`: {e}")))?;
-            readers.push(Box::new(network));
-        }
+        vocabulary.check().map_err(|why| package.misfit(why))?;
+        let readers = readers(&package, &vocabulary, phenotypes.outcomes.len())?;
+        // Facts need neither text nor a window; a package without a transformer has no use for either number.
+        let days = package.manifest.readers.iter().find_map(|packaged| match &packaged.reader {
+            ReaderConfig::Days(config) => Some((config.text_buckets, config.context)),
+            ReaderConfig::Facts(_) => None,
+        });
+        let (text_buckets, context) = days.unwrap_or((1, usize::MAX));
         let (outcomes, computed) = outcomes(&package, &phenotypes)?;
         let identity = format!("{}@{}", package.manifest.name, package.fingerprint);
         let limits = package.manifest.limits.clone();
-        let (text_buckets, context) = (config.text_buckets, config.context);
         Ok(Self { vocabulary, phenotypes, readers, text_buckets, context, limits, outcomes, computed, identity })
     }
 
-    /// Risk of each readings' outcomes, averaged over readers and calibrated: `[reading][computed]`.
+    /// Risk of each reading's outcomes, averaged over readers and calibrated: `[reading][computed]`.
     fn risks(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f64>>> {
         let by_reader: Vec<Vec<Hazards>> =
-            self.readers.iter().map(|reader| reader.hazards(readings)).collect::<candle_core::Result<_>>()?;
-        Ok((0..readings.len()).map(|row| self.calibrated(by_reader.iter().map(|hazards| &hazards[row]))).collect())
+            self.readers.iter().map(|one| one.reader.hazards(readings)).collect::<candle_core::Result<_>>()?;
+        let of =
+            |row: usize| self.readers.iter().zip(&by_reader).map(move |(one, hazards)| (one.weight, &hazards[row]));
+        Ok((0..readings.len()).map(|row| self.calibrated(of(row))).collect())
     }
 
-    fn calibrated<'a>(&self, readers: impl Iterator<Item = &'a Hazards> + Clone) -> Vec<f64> {
-        let n = self.readers.len() as f64;
+    fn calibrated<'a>(&self, readers: impl Iterator<Item = (f64, &'a Hazards)> + Clone) -> Vec<f64> {
+        let whole: f64 = self.readers.iter().map(|one| one.weight).sum();
         let mut risks: Vec<f64> = Vec::with_capacity(self.computed.len());
         for (index, computed) in self.computed.iter().enumerate() {
-            let raw = readers.clone().map(|hazards| risk(hazards, computed.outcome, computed.bins)).sum::<f64>() / n;
-            let mut calibrated = computed.fitted.line.apply(raw);
+            let parts = readers.clone().map(|(weight, one)| weight * risk(one, computed.outcome, computed.bins));
+            let mut calibrated = computed.fitted.line.apply(parts.sum::<f64>() / whole);
             // Horizons of one outcome stand in rising order, each calibrated by itself: a longer one cannot be rarer.
             if index > 0 && self.computed[index - 1].outcome == computed.outcome {
                 calibrated = calibrated.max(risks[index - 1]);
@@ -116,7 +108,7 @@ impl Model {
         let known = history.known_days(chart.as_of_day);
         let age = chart.birth_day.map(|_| history.age_years(chart.as_of_day) as f64);
         let first = history.days.first().map_or(chart.as_of_day, |day| day.day);
-        let window = &history.days[known.saturating_sub(self.context - 1)..known];
+        let window = &history.days[known.saturating_sub(self.context.saturating_sub(1))..known];
         let entries =
             window.first().map_or(0, |day| day.start as usize)..window.last().map_or(0, |day| day.end as usize);
         let keys = self.vocabulary.keys.len() as u32;
@@ -178,33 +170,33 @@ impl Model {
         let mut wanted: Vec<(usize, f64)> = question.explain.iter().filter_map(find).collect();
         wanted.sort_by(|a, b| b.1.total_cmp(&a.1));
         wanted.truncate(question.max_explained);
-        let reading = Reading { history, day: question.chart.as_of_day, without: None };
+        let reading = Reading { history, day: question.chart.as_of_day, without: &[] };
         wanted.into_iter().map(|(index, _)| self.reasons_for(index, risks[index].risk, reading)).collect()
     }
 
     fn reasons_for(&self, index: usize, with: f64, reading: Reading) -> candle_core::Result<Reasons> {
         let computed = &self.computed[index];
-        let mut facts: HashMap<u32, Fact> = HashMap::new();
-        for reader in &self.readers {
-            for (entry, effect) in reader.influence(reading, computed.outcome, computed.bins)? {
-                let fact = facts.entry(reading.history.entries[entry].key).or_default();
-                fact.effect += effect;
-                fact.latest = fact.latest.max(entry);
-                fact.occurrences += 1;
+        let mut effects: HashMap<u32, f64> = HashMap::new();
+        for one in &self.readers {
+            for (key, effect) in one.reader.influence(reading, computed.outcome, computed.bins)? {
+                *effects.entry(key).or_default() += one.weight * f64::from(effect);
             }
         }
-        facts.retain(|key, _| !self.never_evidence(*key));
-        let mut facts: Vec<(u32, Fact)> = facts.into_iter().collect();
-        facts.sort_by(|a, b| b.1.effect.abs().total_cmp(&a.1.effect.abs()).then(a.0.cmp(&b.0)));
-        facts.truncate(EXACT_REASONS);
-        let readings: Vec<Reading> = facts.iter().map(|(key, _)| Reading { without: Some(*key), ..reading }).collect();
+        effects.retain(|key, _| !self.never_evidence(*key));
+        let mut effects: Vec<(u32, f64)> = effects.into_iter().collect();
+        effects.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(&b.0)));
+        effects.truncate(EXACT_REASONS);
+        let keys: Vec<u32> = effects.into_iter().map(|(key, _)| key).collect();
+        let readings: Vec<Reading> =
+            keys.iter().map(|key| Reading { without: std::slice::from_ref(key), ..reading }).collect();
         let without = self.risks(&readings)?;
-        let mut reasons: Vec<Reason> = facts
-            .iter()
+        let occurring = reading.history.occurrences(reading.day, &keys);
+        let mut reasons: Vec<Reason> = occurring
+            .into_iter()
             .zip(without)
-            .map(|((_, fact), risks)| Reason {
-                event: fact.latest as u32,
-                occurrences: fact.occurrences / self.readers.len() as u32,
+            .map(|((latest, occurrences), risks)| Reason {
+                event: latest as u32,
+                occurrences,
                 risk_without: risks[index],
             })
             .collect();
@@ -221,12 +213,53 @@ impl Model {
     }
 }
 
-/// A fact while its reasons are weighed.
-#[derive(Default)]
-struct Fact {
-    effect: f32,
-    latest: usize,
-    occurrences: u32,
+/// A reader and how much its risks count.
+struct WeightedReader {
+    reader: Box<dyn Reader>,
+    weight: f64,
+}
+
+/// The package's readers, each proved to be made for this vocabulary and these outcomes.
+fn readers(package: &Package, vocabulary: &Vocabulary, named: usize) -> Result<Vec<WeightedReader>, PackageError> {
+    if package.manifest.readers.is_empty() {
+        return Err(package.misfit("it holds no reader"));
+    }
+    let mut readers = Vec::new();
+    for packaged in &package.manifest.readers {
+        if packaged.reader.trained_with() != (vocabulary.keys.len(), vocabulary.numbers.len(), named) {
+            let why = format!("`{}` was trained with another vocabulary or other phenotypes", packaged.file);
+            return Err(package.misfit(why));
+        }
+        if !(packaged.weight.is_finite() && packaged.weight > 0.0) {
+            return Err(package.misfit(format!("`{}` has no weight above 0", packaged.file)));
+        }
+        packaged.reader.check().map_err(|why| package.misfit(why))?;
+        let weights = package.parameters(&packaged.file)?;
+        let reader = reader(packaged.reader.clone(), weights, vocabulary)
+            .map_err(|error| package.misfit(format!("`{}`: {error}", packaged.file)))?;
+        readers.push(WeightedReader { reader, weight: packaged.weight });
+    }
+    Ok(readers)
+}
+
+/// A reader of the kind and shape that a package names, with the weights that it keeps.
+pub fn reader(
+    config: ReaderConfig,
+    weights: Parameters,
+    vocabulary: &Vocabulary,
+) -> candle_core::Result<Box<dyn Reader>> {
+    Ok(match config {
+        ReaderConfig::Facts(config) => Box::new(Facts::packaged(config, weights, facts::ends(vocabulary).into())?),
+        ReaderConfig::Days(config) => {
+            let keys = known_keys(vocabulary, config.text_buckets);
+            Box::new(Transformer::new(config, weights, &keys)?.freeze()?)
+        }
+    })
+}
+
+/// Kind and text pieces of every known key, as a transformer wants them.
+pub fn known_keys(vocabulary: &Vocabulary, pieces: usize) -> Vec<(usize, Vec<u32>)> {
+    vocabulary.keys.iter().map(|key| (key.kind as usize, text_buckets(&key.display, pieces))).collect()
 }
 
 /// The package's outcomes in the order of the phenotypes and, within each, of rising horizons.
@@ -271,7 +304,7 @@ impl Oracle for Model {
         let readings: Vec<Reading> = histories
             .iter()
             .zip(batch)
-            .map(|(history, question)| Reading { history, day: question.chart.as_of_day, without: None })
+            .map(|(history, question)| Reading { history, day: question.chart.as_of_day, without: &[] })
             .collect();
         let answers = self.risks(&readings).and_then(|risks| {
             let each = batch.iter().zip(&histories).zip(&risks);

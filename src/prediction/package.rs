@@ -5,7 +5,7 @@
 
 use super::answer::Abstention;
 use super::calibration::{AgeSexTable, Line};
-use super::network::{NetworkConfig, Parameters};
+use super::network::{Parameters, ReaderConfig};
 use candle_core::{DType, Device};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Version of the package layout.
-pub const PACKAGE_FORMAT: u32 = 1;
+pub const PACKAGE_FORMAT: u32 = 2;
 pub const MANIFEST: &str = "manifest.json";
 pub const VOCABULARY: &str = "vocabulary.json";
 pub const PHENOTYPES: &str = "phenotypes.toml";
@@ -41,15 +41,24 @@ pub struct Manifest {
     pub format: u32,
     /// `prodrome-s`
     pub name: String,
-    /// One network per file of [`Manifest::networks`]; their risks are averaged.
-    pub network: NetworkConfig,
-    /// Safetensors files of half-precision weights.
-    pub networks: Vec<String>,
+    /// Readers of one history; their risks are averaged.
+    pub readers: Vec<PackagedReader>,
     /// SHA-256 of the dataset that the weights were fitted on.
     pub data_sha256: String,
     pub limits: Limits,
     /// SHA-256 of every other file.
     pub files: BTreeMap<String, String>,
+}
+
+/// One reader of a package.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PackagedReader {
+    /// Safetensors file of half-precision weights.
+    pub file: String,
+    /// How much its risks count in the average, beside the other readers' weights.
+    pub weight: f64,
+    pub reader: ReaderConfig,
 }
 
 /// Charts outside of these are answered but nothing is shown.
@@ -150,11 +159,9 @@ impl Package {
         parse(&self.folder, name, self.file(name)?)
     }
 
-    /// Weights of one network, widened to single precision.
+    /// Weights of one reader, widened to single precision.
     pub fn parameters(&self, name: &str) -> Result<Parameters, PackageError> {
-        let misfit = |error: candle_core::Error| self.misfit(format!("`{name}`: {error}"));
-        let tensors = candle_core::safetensors::load_buffer(self.file(name)?, &Device::Cpu).map_err(misfit)?;
-        tensors.into_iter().map(|(key, tensor)| Ok((key, tensor.to_dtype(DType::F32).map_err(misfit)?))).collect()
+        widened(self.file(name)?).map_err(|error| self.misfit(format!("`{name}`: {error}")))
     }
 
     /// An error about parts that do not fit.
@@ -183,34 +190,69 @@ pub fn write(folder: &Path, mut manifest: Manifest, parts: BTreeMap<String, Vec<
     std::fs::write(folder.join(MANIFEST), serde_json::to_string_pretty(&manifest)? + "\n")
 }
 
-/// Weights in half precision, as a package keeps them.
-pub fn half_precision(parameters: &Parameters) -> candle_core::Result<Vec<u8>> {
-    let halves = parameters
-        .iter()
-        .map(|(name, tensor)| Ok((name.clone(), tensor.to_dtype(DType::F16)?)))
-        .collect::<candle_core::Result<Vec<_>>>()?;
-    safetensors::serialize(halves.iter().map(|(name, tensor)| (name.as_str(), Half(tensor))), None)
-        .map_err(candle_core::Error::wrap)
+/// Weights from the bytes of [`half_precision`], in single precision.
+pub fn widened(bytes: &[u8]) -> candle_core::Result<Parameters> {
+    let single = |tensor: candle_core::Tensor| match tensor.dtype() {
+        DType::F16 => tensor.to_dtype(DType::F32),
+        _ => Ok(tensor),
+    };
+    let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
+    tensors.into_iter().map(|(name, tensor)| Ok((name, single(tensor)?))).collect()
 }
 
-/// A half-precision tensor as safetensors wants it.
-struct Half<'a>(&'a candle_core::Tensor);
+/// Weights as a package keeps them: numbers in half precision, counts and columns as they are.
+pub fn half_precision(parameters: &Parameters) -> candle_core::Result<Vec<u8>> {
+    let kept = parameters
+        .iter()
+        .map(|(name, tensor)| Ok((name.clone(), Kept::of(tensor)?)))
+        .collect::<candle_core::Result<Vec<_>>>()?;
+    safetensors::serialize(kept, None).map_err(candle_core::Error::wrap)
+}
 
-impl safetensors::View for Half<'_> {
+/// A tensor as safetensors wants it.
+struct Kept {
+    dtype: safetensors::Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Kept {
+    fn of(tensor: &candle_core::Tensor) -> candle_core::Result<Self> {
+        let shape = tensor.dims().to_vec();
+        if tensor.dtype() == DType::F32 {
+            let numbers: Vec<half::f16> = tensor.to_dtype(DType::F16)?.flatten_all()?.to_vec1()?;
+            let bytes = numbers.iter().flat_map(|x| x.to_le_bytes()).collect();
+            return Ok(Self { dtype: safetensors::Dtype::F16, shape, bytes });
+        }
+        let whole: Vec<u32> = tensor.flatten_all()?.to_vec1()?;
+        let short: Option<Vec<u16>> = whole.iter().map(|&x| u16::try_from(x).ok()).collect();
+        Ok(match short {
+            Some(short) => {
+                let bytes = short.iter().flat_map(|x| x.to_le_bytes()).collect();
+                Self { dtype: safetensors::Dtype::U16, shape, bytes }
+            }
+            None => {
+                let bytes = whole.iter().flat_map(|x| x.to_le_bytes()).collect();
+                Self { dtype: safetensors::Dtype::U32, shape, bytes }
+            }
+        })
+    }
+}
+
+impl safetensors::View for Kept {
     fn dtype(&self) -> safetensors::Dtype {
-        safetensors::Dtype::F16
+        self.dtype
     }
 
     fn shape(&self) -> &[usize] {
-        self.0.dims()
+        &self.shape
     }
 
     fn data(&self) -> std::borrow::Cow<'_, [u8]> {
-        let numbers: Vec<half::f16> = self.0.flatten_all().and_then(|flat| flat.to_vec1()).unwrap_or_default();
-        numbers.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<u8>>().into()
+        self.bytes.as_slice().into()
     }
 
     fn data_len(&self) -> usize {
-        self.0.elem_count() * 2
+        self.bytes.len()
     }
 }

@@ -1,26 +1,25 @@
 //! The training loop: load, step, validate, keep, resume.
 
 use super::checkpoint::{self, Cursor, Losses, Validation};
+use super::days::Days;
+use super::facts::FactsPupil;
 use super::lives::{Life, Words, lives};
 use super::optimiser::{Optimiser, Weight};
-use super::settings::TrainSettings;
-use super::targets::{base_rates, next_days, seen};
-use super::validate::{LEAST_EVENTS, hazards, mean_auroc, moments, scores};
-use super::windows::{Window, epoch, seed_of};
+use super::pupil::{Lesson, Pupil};
+use super::settings::{ReaderKind, TrainSettings};
+use super::targets::{base_rates, seen};
+use super::validate::{LEAST_EVENTS, gap_risk, hazards, mean_auroc, moments, scores};
+use super::windows::Window;
 use crate::learning::shard::{Dataset, Split, hex};
-use crate::prediction::network::transformer::Dropout;
-use crate::prediction::network::{NetworkConfig, Packed, Parameters, Transformer, initial_parameters, text_buckets};
+use crate::prediction::network::{Parameters, ReaderConfig, initial_parameters};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
 use anyhow::{Context, bail};
-use fused_ops::{HazardTargets, hazard_loss, set_cross_entropy};
+use fused_ops::HazardTargets;
 use indicatif::{ProgressBar, ProgressStyle};
-use rand::{Rng, SeedableRng};
-use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// Checkpoints are written this often, beside those at every validation.
@@ -42,7 +41,7 @@ pub const RUN: &str = "run.json";
 /// `run.json`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunFile {
-    pub network: NetworkConfig,
+    pub reader: ReaderConfig,
     pub weights: usize,
     pub within_years: u32,
     pub data_sha256: String,
@@ -77,7 +76,7 @@ pub fn train(
     let phenotypes = Phenotypes::parse(definitions)?;
     let mut trainer = Trainer::new(&dataset, &vocabulary, &phenotypes, settings, run)?;
     let file = RunFile {
-        network: trainer.config.clone(),
+        reader: trainer.pupil.config(),
         weights: trainer.optimiser.weights.iter().map(|weight| weight.value.len()).sum(),
         within_years: settings.data.within_years,
         data_sha256: dataset.sha256.clone(),
@@ -92,18 +91,12 @@ struct Trainer<'a> {
     settings: &'a TrainSettings,
     phenotypes: &'a Phenotypes,
     run: &'a Path,
-    keys: Vec<(usize, Vec<u32>)>,
-    config: NetworkConfig,
+    pupil: Box<dyn Pupil>,
     train: Vec<Life>,
     validation: Vec<Life>,
     task_weight: Vec<f32>,
     optimiser: Optimiser,
     cursor: Cursor,
-}
-
-/// Kind and text pieces of every known key, as the network wants them.
-pub fn known_keys(vocabulary: &Vocabulary, pieces: usize) -> Vec<(usize, Vec<u32>)> {
-    vocabulary.keys.iter().map(|key| (key.kind as usize, text_buckets(&key.display, pieces))).collect()
 }
 
 impl<'a> Trainer<'a> {
@@ -129,23 +122,12 @@ impl<'a> Trainer<'a> {
                 validation.len()
             );
         }
-        let shape = &settings.network;
-        let config = NetworkConfig {
-            width: shape.width,
-            layers: shape.layers,
-            heads: shape.heads,
-            hidden: shape.hidden,
-            rank: shape.rank,
-            context: shape.context,
-            text_buckets: shape.text_buckets,
-            text_width: shape.text_width,
-            keys: vocabulary.keys.len(),
-            numbers: vocabulary.numbers.len(),
-            named: phenotypes.outcomes.len(),
-            outcomes: phenotypes.outcomes.len() + vocabulary.auxiliary.len(),
+        let named = phenotypes.outcomes.len();
+        let pupil: Box<dyn Pupil> = match settings.reader {
+            ReaderKind::Days => Box::new(Days::new(settings, vocabulary, named)?),
+            ReaderKind::Facts => Box::new(FactsPupil::new(settings, vocabulary, named, &train)?),
         };
-        config.check().map_err(anyhow::Error::msg)?;
-        let (base, task_weight) = base_rates(&train, phenotypes, settings, &config);
+        let (base, task_weight) = base_rates(&train, phenotypes, settings, vocabulary.auxiliary.len());
         let identity = identity(dataset, settings, vocabulary)?;
         let (optimiser, cursor) = match checkpoint::read(&run.join(CHECKPOINT))? {
             Some((_, cursor)) if cursor.run != identity => bail!(
@@ -154,17 +136,16 @@ impl<'a> Trainer<'a> {
             ),
             Some(kept) => kept,
             None => {
-                let start = initial_parameters(&config, &base, settings.seed)?;
+                let start = initial_parameters(pupil.weights(), &base, settings.seed)?;
                 let weights = start.iter().map(|(name, tensor)| Weight::new(name, tensor)).collect::<Result<_, _>>()?;
                 (Optimiser { weights, step: 0 }, Cursor { run: identity, ..Cursor::default() })
             }
         };
-        let keys = known_keys(vocabulary, config.text_buckets);
-        Ok(Self { settings, phenotypes, run, keys, config, train, validation, task_weight, optimiser, cursor })
+        Ok(Self { settings, phenotypes, run, pupil, train, validation, task_weight, optimiser, cursor })
     }
 
     fn run(&mut self, limit: Option<u64>) -> anyhow::Result<Validation> {
-        let per_epoch = epoch(&self.train, self.settings, 0).len().max(1) as f64;
+        let per_epoch = self.pupil.epoch(&self.train, self.settings, 0).len().max(1) as f64;
         let total = (per_epoch * self.settings.schedule.epochs).ceil() as u64;
         let validate_every = (per_epoch * self.settings.schedule.validate_epochs).ceil() as u64;
         self.announce(total);
@@ -172,7 +153,7 @@ impl<'a> Trainer<'a> {
         let (mut taken, mut rows, mut kept) = (0_u64, 0_u64, Instant::now());
         let (begun, mut said) = (Instant::now(), Instant::now());
         while self.optimiser.step < total && !self.out_of_patience() {
-            let batches = epoch(&self.train, self.settings, self.cursor.epoch);
+            let batches = self.pupil.epoch(&self.train, self.settings, self.cursor.epoch);
             for batch in &batches[(self.cursor.batch as usize).min(batches.len())..] {
                 let losses = self.step(batch, self.optimiser.step as f64 / total as f64)?;
                 self.cursor.since.add(&losses);
@@ -211,40 +192,23 @@ impl<'a> Trainer<'a> {
 
     fn announce(&self, total: u64) {
         let weights: usize = self.optimiser.weights.iter().map(|weight| weight.value.len()).sum();
+        let (keys, numbers, named) = self.pupil.config().trained_with();
         eprintln!(
-            "{} training and {} validation patients, {} keys, {} numbers, {} outcomes; {weights} weights; step {} of {total}",
+            "{} training and {} validation patients, {keys} keys, {numbers} numbers, {named} named of {} outcomes; \
+             {weights} weights; step {} of {total}",
             self.train.len(),
             self.validation.len(),
-            self.config.keys,
-            self.config.numbers,
-            self.config.outcomes,
+            self.task_weight.len(),
             self.optimiser.step,
         );
     }
 
-    fn network(&self, parameters: Parameters) -> anyhow::Result<Transformer> {
-        Ok(Transformer::new(self.config.clone(), parameters, &self.keys)?)
-    }
-
     fn step(&mut self, batch: &[Window], progress: f64) -> anyhow::Result<Losses> {
-        let parameters = self.optimiser.weights.iter().map(|w| (w.name.clone(), w.var.as_tensor().clone())).collect();
-        let network = self.network(parameters)?;
-        let mut rng = ChaCha8Rng::seed_from_u64(seed_of([self.settings.seed, self.optimiser.step, 1]));
-        let asked: Vec<_> = batch.iter().map(|window| window.asked(&self.train)).collect();
-        let hidden = self.settings.dropout.keys;
-        let packed = Packed::new(&asked, &self.config, &mut || rng.random::<f32>() < hidden);
-        let (after, sets) = next_days(&packed, batch, &self.train, self.config.keys, self.settings, &mut rng);
-        let drop = Dropout {
-            blocks: self.settings.dropout.blocks,
-            head: self.settings.dropout.head,
-            seed: seed_of([self.settings.seed, self.optimiser.step, 2]),
-        };
-        let (output, logits) = network.forward(&packed, &after, drop)?;
-        let hazard = hazard_loss(&output.log_hazards, &Arc::new(self.targets(batch)))?;
-        let next = set_cross_entropy(&logits, &Arc::new(sets))?;
-        let loss = (&hazard + (&next * self.settings.loss.next_day as f64)?)?;
-        let losses = Losses::of(hazard.to_scalar()?, next.to_scalar()?, packed.rows() as u64);
-        self.optimiser.step(&loss.backward()?, &self.settings.schedule, progress)?;
+        let weights = self.optimiser.weights.iter().map(|w| (w.name.clone(), w.var.as_tensor().clone())).collect();
+        let (lives, settings, step) = (&self.train, self.settings, self.optimiser.step);
+        let lesson = Lesson { batch, lives, targets: self.targets(batch), settings, step };
+        let (loss, losses) = self.pupil.loss(weights, lesson)?;
+        self.optimiser.step(&loss.backward()?, self.settings, progress)?;
         Ok(losses)
     }
 
@@ -257,11 +221,11 @@ impl<'a> Trainer<'a> {
                 event.extend(seen.event);
             }
         }
-        HazardTargets { exposure, event, weight: self.task_weight.clone(), named: self.config.named }
+        HazardTargets { exposure, event, weight: self.task_weight.clone(), named: self.phenotypes.outcomes.len() }
     }
 
     fn validate(&mut self, per_epoch: f64, bar: &ProgressBar) -> anyhow::Result<()> {
-        let average: Parameters = self
+        let mut average: Parameters = self
             .optimiser
             .weights
             .iter()
@@ -272,11 +236,12 @@ impl<'a> Trainer<'a> {
                 ))
             })
             .collect::<anyhow::Result<_>>()?;
-        let network = self.network(average.clone())?.freeze()?;
+        let reader = self.pupil.reader(average.clone())?;
         let when = moments(&self.validation, VALIDATION_DAYS, self.settings.data.within_years, VALIDATION_SEED);
         bar.set_message("validating");
-        let hazards = hazards(&network, &self.validation, &when, &|_| ())?;
-        let scores = scores(self.phenotypes, &self.validation, &when, &hazards);
+        let hazards = hazards(&*reader, &self.validation, &when, &|_| ())?;
+        let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);
+        let scores = scores(self.phenotypes, &self.validation, &when, &risk);
         let (auroc, outcomes) = mean_auroc(self.phenotypes, &scores);
         let since = std::mem::take(&mut self.cursor.since);
         let validation = Validation {
@@ -301,6 +266,7 @@ impl<'a> Trainer<'a> {
         }
         self.cursor.validations.push(validation);
         if better {
+            average.extend(self.pupil.constants());
             let best = self.run.join(BEST);
             let fresh = best.with_extension("writing");
             candle_core::safetensors::save(&average.into_iter().collect(), &fresh)?;

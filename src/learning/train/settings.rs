@@ -10,7 +10,9 @@ use std::path::Path;
 pub struct TrainSettings {
     pub format: u32,
     pub seed: u64,
+    pub reader: ReaderKind,
     pub network: Shape,
+    pub facts: FactsShape,
     pub data: Data,
     pub schedule: Schedule,
     pub loss: Loss,
@@ -22,6 +24,8 @@ impl Default for TrainSettings {
         Self {
             format: 1,
             seed: 0,
+            reader: ReaderKind::Days,
+            facts: FactsShape::default(),
             network: Shape::default(),
             data: Data::default(),
             schedule: Schedule::default(),
@@ -31,7 +35,39 @@ impl Default for TrainSettings {
     }
 }
 
-/// Shape of the network.
+/// Which reader is trained.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReaderKind {
+    /// Reader (A): facts of the whole life.
+    Facts,
+    /// Reader (B): attention over active days.
+    Days,
+}
+
+/// Shape of reader (A).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct FactsShape {
+    pub wide: usize,
+    pub width: usize,
+    pub rank: usize,
+    /// Rate of both wide tables.
+    pub rate: f32,
+    /// After every step a weight of the linear table is drawn towards 0 by its rate times this, which keeps only
+    /// weights whose gradient has a mean above this share of its root mean square.
+    pub linear_threshold: f32,
+    /// The same for the table that the network starts from.
+    pub wide_threshold: f32,
+}
+
+impl Default for FactsShape {
+    fn default() -> Self {
+        Self { wide: 256, width: 128, rank: 64, rate: 1e-2, linear_threshold: 0.4, wide_threshold: 0.6 }
+    }
+}
+
+/// Shape of reader (B).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Shape {
@@ -87,7 +123,7 @@ impl Default for Data {
 #[serde(deny_unknown_fields, default)]
 pub struct Schedule {
     pub epochs: f64,
-    /// Windows per step.
+    /// Windows per step (reader A: index days).
     pub batch: usize,
     pub rate: f32,
     /// Rate of the age-and-sex term, which must settle before the rest explains it away.
@@ -154,11 +190,13 @@ pub struct DropoutShares {
     pub head: f32,
     /// Known keys hidden behind their text.
     pub keys: f32,
+    /// Facts left out (reader A).
+    pub facts: f32,
 }
 
 impl Default for DropoutShares {
     fn default() -> Self {
-        Self { blocks: 0.1, head: 0.3, keys: 0.1 }
+        Self { blocks: 0.1, head: 0.3, keys: 0.1, facts: 0.0 }
     }
 }
 
@@ -176,7 +214,8 @@ impl TrainSettings {
         if self.format != 1 {
             bail!("`format` {} is not known; this version reads format 1", self.format);
         }
-        let shares = [self.dropout.blocks, self.dropout.head, self.dropout.keys];
+        let DropoutShares { blocks, head, keys, facts } = self.dropout;
+        let shares = [blocks, head, keys, facts];
         if shares.iter().any(|share| !(0.0..1.0).contains(share)) {
             bail!("every share under `[dropout]` must be at least 0 and below 1");
         }
@@ -198,6 +237,12 @@ mod tests {
     fn the_commented_file_states_the_defaults() {
         let file: TrainSettings = toml::from_str(include_str!("../../../config/train-s.toml")).unwrap();
         assert_eq!(file, TrainSettings::default());
+    }
+
+    #[test]
+    fn the_file_of_reader_a_can_be_read() {
+        let file: TrainSettings = toml::from_str(include_str!("../../../config/train-facts.toml")).unwrap();
+        assert_eq!((file.reader, file.facts), (ReaderKind::Facts, FactsShape::default()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use super::lives::Life;
 use super::settings::TrainSettings;
 use super::validate::moments;
 use super::windows::Window;
-use crate::prediction::network::{BIN_EDGES_DAYS, BINS, NetworkConfig, Packed};
+use crate::prediction::network::{BIN_EDGES_DAYS, BINS, Packed};
 use crate::prediction::phenotype::{Phenotypes, Standing};
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -93,9 +93,11 @@ pub fn base_rates(
     lives: &[Life],
     phenotypes: &Phenotypes,
     settings: &TrainSettings,
-    config: &NetworkConfig,
+    auxiliary: usize,
 ) -> (Vec<f32>, Vec<f32>) {
-    let n = BINS * config.outcomes;
+    let named = phenotypes.outcomes.len();
+    let outcomes = named + auxiliary;
+    let n = BINS * outcomes;
     let (mut exposure, mut event, mut rows) = (vec![0f64; n], vec![0f64; n], 0f64);
     for moment in moments(lives, settings.data.index_days, settings.data.within_years, settings.seed) {
         let seen = seen(&lives[moment.life], phenotypes, moment.day);
@@ -105,14 +107,14 @@ pub fn base_rates(
     }
     let rows = rows.max(1.0);
     let base = (0..n).map(|i| ((event[i] / rows + 2e-5) / (exposure[i] / rows + 1e-2)).ln().clamp(-12.0, 1.0) as f32);
-    let mut weight: Vec<f64> = (0..config.outcomes)
+    let mut weight: Vec<f64> = (0..outcomes)
         .map(|outcome| {
-            let per_row: f64 = (0..BINS).map(|bin| event[bin * config.outcomes + outcome]).sum::<f64>() / rows;
-            let named = if outcome < config.named { 1.0 } else { settings.loss.auxiliary as f64 };
-            named * (per_row + 1e-3).powf(-settings.loss.rarity as f64)
+            let per_row: f64 = (0..BINS).map(|bin| event[bin * outcomes + outcome]).sum::<f64>() / rows;
+            let share = if outcome < named { 1.0 } else { settings.loss.auxiliary as f64 };
+            share * (per_row + 1e-3).powf(-settings.loss.rarity as f64)
         })
         .collect();
-    let scale = config.named as f64 / weight[..config.named].iter().sum::<f64>();
+    let scale = named as f64 / weight[..named].iter().sum::<f64>();
     weight.iter_mut().for_each(|w| *w *= scale);
     (base.collect(), weight.into_iter().map(|w| w as f32).collect())
 }

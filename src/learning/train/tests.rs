@@ -1,14 +1,15 @@
 //! The trainer on a toy world: every weight learns, gradients are right, a stopped run ends like an unbroken one.
 
-use super::run::{BEST, CHECKPOINT, known_keys};
-use super::settings::{Schedule, Shape, TrainSettings};
+use super::run::{BEST, CHECKPOINT};
+use super::settings::{FactsShape, ReaderKind, Schedule, Shape, TrainSettings};
 use super::train;
 use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split, hex};
 use crate::patient_record::timeline::{Kind, Sex};
+use crate::prediction::model::known_keys;
 use crate::prediction::network::transformer::Dropout;
 use crate::prediction::network::{
     Asked, BINS, Day, Entry, Hazards, History, NetworkConfig, NumberEntry, Packed, Parameters, Reader, Reading,
-    Transformer, initial_parameters,
+    Transformer, initial_parameters, transformer_weights,
 };
 use crate::prediction::phenotype::DEFAULT;
 use crate::prediction::vocabulary::{Fact, KNOTS, KeyEntry, Number, Vocabulary};
@@ -82,7 +83,7 @@ fn every_weight_receives_a_gradient_that_matches_finite_differences() {
     let config = config(&vocabulary);
     let keys = known_keys(&vocabulary, config.text_buckets);
     let mut rng = ChaCha8Rng::seed_from_u64(5);
-    let vars: Vec<(String, Var)> = initial_parameters(&config, &[-2.0; BINS * 3], 3)
+    let vars: Vec<(String, Var)> = initial_parameters(transformer_weights(&config), &[-2.0; BINS * 3], 3)
         .unwrap()
         .into_iter()
         .map(|(name, start)| {
@@ -100,8 +101,8 @@ fn every_weight_receives_a_gradient_that_matches_finite_differences() {
         .collect();
     let lives = [history(&vocabulary, true), history(&vocabulary, false)];
     let asked = [
-        Asked { history: &lives[0], first: 3, end: 10, read_outs: vec![15_300, 15_600, 15_950], without: None },
-        Asked { history: &lives[1], first: 0, end: 4, read_outs: vec![15_110], without: None },
+        Asked { history: &lives[0], first: 3, end: 10, read_outs: vec![15_300, 15_600, 15_950], without: &[] },
+        Asked { history: &lives[1], first: 0, end: 4, read_outs: vec![15_110], without: &[] },
     ];
     let mut entry = 0;
     let packed = Packed::new(&asked, &config, &mut || {
@@ -156,12 +157,12 @@ fn a_batch_reads_like_its_members_alone_and_nothing_later_is_read() {
     let vocabulary = vocabulary();
     let config = config(&vocabulary);
     let keys = known_keys(&vocabulary, config.text_buckets);
-    let parameters = initial_parameters(&config, &[], 3).unwrap();
+    let parameters = initial_parameters(transformer_weights(&config), &[], 3).unwrap();
     let network = Transformer::new(config, parameters, &keys).unwrap().freeze().unwrap();
     let lives = [history(&vocabulary, true), history(&vocabulary, false)];
     let readings: Vec<Reading> = [(0, 15_300), (1, 15_950), (0, 14_000)]
         .iter()
-        .map(|&(life, day)| Reading { history: &lives[life], day, without: None })
+        .map(|&(life, day)| Reading { history: &lives[life], day, without: &[] })
         .collect();
     let together = network.hazards(&readings).unwrap();
     for (reading, together) in readings.iter().zip(&together) {
@@ -172,7 +173,7 @@ fn a_batch_reads_like_its_members_alone_and_nothing_later_is_read() {
     }
     let mut cut = lives[0].clone();
     cut.days.truncate(cut.known_days(15_300));
-    let early = network.hazards(&[Reading { history: &cut, day: 15_300, without: None }]).unwrap();
+    let early = network.hazards(&[Reading { history: &cut, day: 15_300, without: &[] }]).unwrap();
     assert_eq!(early[0], network.hazards(&readings[..1]).unwrap()[0]);
 }
 
@@ -181,20 +182,19 @@ fn the_influence_of_a_small_part_of_a_day_is_what_leaving_it_out_changes() {
     let vocabulary = vocabulary();
     let config = config(&vocabulary);
     let keys = known_keys(&vocabulary, config.text_buckets);
-    let parameters = initial_parameters(&config, &[], 8).unwrap();
+    let parameters = initial_parameters(transformer_weights(&config), &[], 8).unwrap();
     let network = Transformer::new(config, parameters, &keys).unwrap().freeze().unwrap();
     // One busy day, so that each of its sixty unknown facts is a small part of it.
     let unknown: Vec<_> = (0..60_u32).map(|i| (Kind::ALL[i as usize % 19], vec![i, (i * 7) % 64])).collect();
     let entries = (0..60).map(|i| Entry { key: vocabulary.keys.len() as u32 + i, number: None }).collect();
     let days = vec![Day { day: 15_000, start: 0, end: 60 }];
     let life = History { female: true, birth_day: 0, days, entries, unknown };
-    let reading = Reading { history: &life, day: 15_000, without: None };
+    let reading = Reading { history: &life, day: 15_000, without: &[] };
     let sum = |hazards: &Hazards| hazards.iter().map(|bin| bin[1] as f64).sum::<f64>();
     let with = sum(&network.hazards(&[reading]).unwrap()[0]);
     let (mut products, mut squares, mut exact_squares) = (0.0, 0.0, 0.0);
-    for (index, estimate) in network.influence(reading, 1, BINS).unwrap() {
-        let without = Some(life.entries[index].key);
-        let exact = with - sum(&network.hazards(&[Reading { without, ..reading }]).unwrap()[0]);
+    for (key, estimate) in network.influence(reading, 1, BINS).unwrap() {
+        let exact = with - sum(&network.hazards(&[Reading { without: &[key], ..reading }]).unwrap()[0]);
         products += exact * estimate as f64;
         squares += (estimate as f64).powi(2);
         exact_squares += exact.powi(2);
@@ -244,10 +244,15 @@ fn toy_dataset(folder: &Path) {
 }
 
 #[test]
-fn a_stopped_and_resumed_run_ends_with_the_same_bits_as_an_unbroken_one() {
-    let folder = tempfile::tempdir().unwrap();
-    toy_dataset(folder.path());
-    let settings = TrainSettings {
+fn a_stopped_and_resumed_run_of_either_reader_ends_with_the_same_bits_as_an_unbroken_one() {
+    let facts = FactsShape { wide: 12, width: 8, rank: 4, ..FactsShape::default() };
+    for reader in [ReaderKind::Days, ReaderKind::Facts] {
+        stops_and_resumes(&TrainSettings { reader, facts: facts.clone(), ..toy_settings() });
+    }
+}
+
+fn toy_settings() -> TrainSettings {
+    TrainSettings {
         network: Shape {
             width: 16,
             layers: 1,
@@ -260,19 +265,24 @@ fn a_stopped_and_resumed_run_ends_with_the_same_bits_as_an_unbroken_one() {
         },
         schedule: Schedule { epochs: 3.0, batch: 8, validate_epochs: 1.0, ..Schedule::default() },
         ..TrainSettings::default()
-    };
+    }
+}
+
+fn stops_and_resumes(settings: &TrainSettings) {
+    let folder = tempfile::tempdir().unwrap();
+    toy_dataset(folder.path());
     let (unbroken, broken) = (folder.path().join("unbroken"), folder.path().join("broken"));
-    let best = train(folder.path(), DEFAULT, &settings, &unbroken, None).unwrap();
-    let _ = train(folder.path(), DEFAULT, &settings, &broken, Some(2));
-    let _ = train(folder.path(), DEFAULT, &settings, &broken, Some(5));
-    assert_eq!(train(folder.path(), DEFAULT, &settings, &broken, None).unwrap(), best);
+    let best = train(folder.path(), DEFAULT, settings, &unbroken, None).unwrap();
+    let _ = train(folder.path(), DEFAULT, settings, &broken, Some(2));
+    let _ = train(folder.path(), DEFAULT, settings, &broken, Some(5));
+    assert_eq!(train(folder.path(), DEFAULT, settings, &broken, None).unwrap(), best);
     for file in [CHECKPOINT, BEST] {
         assert!(
             std::fs::read(unbroken.join(file)).unwrap() == std::fs::read(broken.join(file)).unwrap(),
             "{file} differs"
         );
     }
-    let other = TrainSettings { seed: 1, ..settings };
+    let other = TrainSettings { seed: 1, ..settings.clone() };
     let refused = train(folder.path(), DEFAULT, &other, &unbroken, None).unwrap_err();
     assert!(refused.to_string().contains("other settings"));
 }

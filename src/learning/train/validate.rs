@@ -37,7 +37,7 @@ pub fn hazards(
     let mut all = Vec::with_capacity(moments.len());
     for pass in moments.chunks(READINGS_PER_PASS) {
         let readings: Vec<Reading> =
-            pass.iter().map(|m| Reading { history: &lives[m.life].history, day: m.day, without: None }).collect();
+            pass.iter().map(|m| Reading { history: &lives[m.life].history, day: m.day, without: &[] }).collect();
         all.extend(reader.hazards(&readings)?);
         progress(all.len());
     }
@@ -60,7 +60,13 @@ pub fn gap_risk(hazards: &Hazards, outcome: usize, gap_bins: usize, bins: usize)
 }
 
 /// AUROC of every outcome and horizon that has both events and non-events among fully followed rows.
-pub fn scores(phenotypes: &Phenotypes, lives: &[Life], moments: &[Moment], hazards: &[Hazards]) -> Vec<Score> {
+/// `risk` gives that of a moment: (moment, outcome, bins of the gap, bins of the horizon).
+pub fn scores(
+    phenotypes: &Phenotypes,
+    lives: &[Life],
+    moments: &[Moment],
+    risk: &(dyn Fn(usize, usize, usize, usize) -> f64 + Sync),
+) -> Vec<Score> {
     let gap = phenotypes.gap_days;
     let gap_bins = NetworkConfig::bins_within(gap).unwrap_or(0);
     let mut scores = Vec::new();
@@ -69,7 +75,7 @@ pub fn scores(phenotypes: &Phenotypes, lives: &[Life], moments: &[Moment], hazar
             let Some(bins) = NetworkConfig::bins_within(horizon) else { continue };
             let window = Window { gap_days: gap as i32, horizon_days: horizon as i32 };
             let (mut events, mut risks) = (Vec::new(), Vec::new());
-            for (moment, hazards) in moments.iter().zip(hazards) {
+            for (row, moment) in moments.iter().enumerate() {
                 let life = &lives[moment.life];
                 if moment.day + horizon as i32 > life.follow_up_end {
                     continue;
@@ -77,7 +83,7 @@ pub fn scores(phenotypes: &Phenotypes, lives: &[Life], moments: &[Moment], hazar
                 let days = &life.outcomes[outcome];
                 if let Some(event) = label(phenotypes, outcome, days, life.sex, moment.day, window) {
                     events.push(event);
-                    risks.push(gap_risk(hazards, outcome, gap_bins, bins));
+                    risks.push(risk(row, outcome, gap_bins, bins));
                 }
             }
             if let Some(auroc) = auroc(&events, &risks) {

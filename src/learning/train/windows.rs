@@ -21,7 +21,7 @@ impl Window {
     /// The window as the network is asked it.
     pub fn asked<'a>(&self, lives: &'a [Life]) -> Asked<'a> {
         let history = &lives[self.life].history;
-        Asked { history, first: self.first, end: self.end, read_outs: self.read_outs.clone(), without: None }
+        Asked { history, first: self.first, end: self.end, read_outs: self.read_outs.clone(), without: &[] }
     }
 }
 

@@ -1,5 +1,6 @@
-//! The shape of the network. Stored in the package; refuses shapes that cannot be built.
+//! The shapes of readers. Stored in the package; refuses shapes that cannot be built.
 
+use super::facts::FactsConfig;
 use serde::{Deserialize, Serialize};
 
 /// Edges of the time-to-event bins, in days after the as-of day.
@@ -7,7 +8,35 @@ pub const BIN_EDGES_DAYS: [i32; 9] = [0, 30, 90, 180, 365, 730, 1095, 1825, 3650
 /// Number of bins.
 pub const BINS: usize = BIN_EDGES_DAYS.len() - 1;
 
-/// Everything that decides the shapes of the weights.
+/// A kind of reader and its shape.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ReaderConfig {
+    /// Reader (A): facts of the whole life.
+    Facts(FactsConfig),
+    /// Reader (B): attention over active days.
+    Days(NetworkConfig),
+}
+
+impl ReaderConfig {
+    /// Known keys and numbers of the vocabulary that it was trained with, and its named outcomes.
+    pub fn trained_with(&self) -> (usize, usize, usize) {
+        match self {
+            Self::Facts(config) => (config.keys, config.numbers, config.named),
+            Self::Days(config) => (config.keys, config.numbers, config.named),
+        }
+    }
+
+    /// Says what is wrong with a shape.
+    pub fn check(&self) -> Result<(), String> {
+        match self {
+            Self::Facts(config) => config.check(),
+            Self::Days(config) => config.check(),
+        }
+    }
+}
+
+/// Everything that decides the shapes of the transformer's weights.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NetworkConfig {

@@ -85,4 +85,16 @@ impl History {
     pub fn age_years(&self, day: i32) -> f32 {
         (day + 1 - self.birth_day) as f32 / 365.25
     }
+
+    /// For each key, its latest entry by the end of `day` and how many there are by then.
+    pub fn occurrences(&self, day: i32, keys: &[u32]) -> Vec<(usize, u32)> {
+        let end = self.known_days(day).checked_sub(1).map_or(0, |last| self.days[last].end as usize);
+        let mut found = vec![(0, 0); keys.len()];
+        for (place, entry) in self.entries[..end].iter().enumerate() {
+            if let Some(which) = keys.iter().position(|&key| key == entry.key) {
+                found[which] = (place, found[which].1 + 1);
+            }
+        }
+        found
+    }
 }

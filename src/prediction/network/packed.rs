@@ -1,6 +1,7 @@
 //! Windows of several histories packed into one batch: rows, bags of embeddings, who sees what.
 
 use super::config::NetworkConfig;
+use super::head::age_sex_row;
 use super::history::{Entry, History};
 use crate::prediction::vocabulary::KNOTS;
 use fused_ops::{AttentionPlan, Bags, Span};
@@ -9,8 +10,6 @@ use std::sync::Arc;
 /// Scalar inputs of a row: age, its square, sex, gap since the active day before, events of the day,
 /// is-beginning, is-read-out, active days so far, years of history so far.
 pub const SCALARS: usize = 9;
-/// Hats of age in the age-and-sex term, `AGE_HATS` for each sex.
-pub const AGE_HATS: usize = 10;
 
 /// A window to read: the days `first..end` of a history, and the days at whose end its read-outs stand.
 pub struct Asked<'a> {
@@ -19,15 +18,15 @@ pub struct Asked<'a> {
     pub end: usize,
     /// Ascending.
     pub read_outs: Vec<i32>,
-    /// A fact taken out of every day.
-    pub without: Option<u32>,
+    /// Facts taken out of every day.
+    pub without: &'a [u32],
 }
 
 impl<'a> Asked<'a> {
     /// The window that ends at `day`, reaching back as far as the context allows, with one read-out.
-    pub fn at(history: &'a History, day: i32, context: usize, without: Option<u32>) -> Self {
+    pub fn at(history: &'a History, day: i32, context: usize, without: &'a [u32]) -> Self {
         let end = history.known_days(day);
-        Self { history, first: end.saturating_sub(context - 1), end, read_outs: vec![day], without }
+        Self { history, first: end.saturating_sub(context.saturating_sub(1)), end, read_outs: vec![day], without }
     }
 }
 
@@ -132,7 +131,7 @@ impl<'c> Packer<'c> {
         self.row(1, 0, opening - anchor, scalars);
         for (i, day) in days.iter().enumerate() {
             for entry in &history.entries[day.start as usize..day.end as usize] {
-                if asked.without != Some(entry.key) {
+                if !asked.without.contains(&entry.key) {
                     self.entry(entry, unknown_base, drop_key);
                 }
             }
@@ -153,7 +152,7 @@ impl<'c> Packer<'c> {
             let since_first = history.days.first().map_or(0, |first| (day - first.day).max(0));
             scalars[8] = (since_first as f32 / 365.25).ln_1p() / 3.0;
             self.packed.read_outs.push(self.plan.visible.len() as u32);
-            self.age_sex(history, day);
+            self.packed.age_sex.extend(age_sex_row(history, day));
             let seen = known - asked.first;
             self.row(seen as u32 + 1, seen, day - anchor + 1, scalars);
         }
@@ -200,17 +199,6 @@ impl<'c> Packer<'c> {
             self.plan.cos.push(cos as f32);
             self.plan.sin.push(sin as f32);
         }
-    }
-
-    /// Two neighbouring hats of age (eight years apart from 30) for the patient's sex.
-    fn age_sex(&mut self, history: &History, day: i32) {
-        let place = ((history.age_years(day) - 30.0) / 8.0).clamp(0.0, AGE_HATS as f32 - 1.001);
-        let (hat, share) = (place as usize, place.fract());
-        let mut row = [0f32; 2 * AGE_HATS];
-        let base = if history.female { 0 } else { AGE_HATS };
-        row[base + hat] = 1.0 - share;
-        row[base + hat + 1] = share;
-        self.packed.age_sex.extend(row);
     }
 
     fn finish(self) -> Packed {

@@ -1,7 +1,8 @@
 //! The weights: their names, shapes and beginnings. Knows nothing of files.
 
-use super::config::{BINS, NetworkConfig};
-use super::packed::{AGE_HATS, SCALARS};
+use super::config::NetworkConfig;
+use super::head::Head;
+use super::packed::SCALARS;
 use crate::patient_record::timeline::Kind;
 use crate::prediction::vocabulary::KNOTS;
 use candle_core::{Device, Result, Tensor};
@@ -14,18 +15,27 @@ use std::collections::BTreeMap;
 pub type Parameters = BTreeMap<String, Tensor>;
 
 /// How a weight begins.
-#[derive(Clone, Copy)]
-enum Start {
+#[derive(Clone, Copy, Debug)]
+pub enum Start {
     Normal(f32),
     One,
     Zero,
+    /// The log base hazard of each bin and outcome.
+    Base,
 }
 
-/// Name, shape and beginning of every weight of a network.
-fn layout(config: &NetworkConfig) -> Vec<(String, Vec<usize>, Start)> {
+/// Name, shape and beginning of every weight of a reader.
+pub type Weights = Vec<(String, Vec<usize>, Start)>;
+
+/// The beginning of a matrix that `n` numbers enter.
+pub fn into(n: usize) -> Start {
+    Start::Normal(1.0 / (3.0 * n as f32).sqrt())
+}
+
+/// Name, shape and beginning of every weight of a transformer.
+pub fn transformer_weights(config: &NetworkConfig) -> Weights {
     use Start::{Normal, One, Zero};
     let (width, hidden) = (config.width, config.hidden);
-    let into = |n: usize| Normal(1.0 / (3.0 * n as f32).sqrt());
     let out = Normal(0.02 / (2.0 * config.layers as f32).sqrt());
     let mut all = vec![
         ("key".to_owned(), vec![config.keys, width], Normal(0.02)),
@@ -40,14 +50,8 @@ fn layout(config: &NetworkConfig) -> Vec<(String, Vec<usize>, Start)> {
         ("scalars.bias".to_owned(), vec![width], Zero),
         ("final.norm".to_owned(), vec![width], One),
         ("next.bias".to_owned(), vec![config.keys], Zero),
-        ("head.norm".to_owned(), vec![width], One),
-        ("head.mix".to_owned(), vec![width, width], into(width)),
-        ("head.mix.bias".to_owned(), vec![width], Zero),
-        ("head.state".to_owned(), vec![BINS * config.rank, width], Normal(0.02)),
-        ("head.outcome".to_owned(), vec![config.outcomes, config.rank], Normal(0.05)),
-        ("head.bias".to_owned(), vec![BINS * config.outcomes], Zero),
-        ("head.age-sex".to_owned(), vec![config.outcomes, 2 * AGE_HATS], Zero),
     ];
+    all.extend(Head { width, rank: config.rank, outcomes: config.outcomes }.weights());
     for layer in 0..config.layers {
         let mut add = |name: &str, shape: &[usize], start| {
             all.push((format!("block.{layer}.{name}"), shape.to_vec(), start));
@@ -65,15 +69,15 @@ fn layout(config: &NetworkConfig) -> Vec<(String, Vec<usize>, Start)> {
 }
 
 /// Fresh weights from a seed; `base` is the log base hazard of each bin and outcome (bins outermost).
-pub fn initial_parameters(config: &NetworkConfig, base: &[f32], seed: u64) -> Result<Parameters> {
+pub fn initial_parameters(weights: Weights, base: &[f32], seed: u64) -> Result<Parameters> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let mut parameters = Parameters::new();
-    for (name, shape, start) in layout(config) {
+    for (name, shape, start) in weights {
         let n: usize = shape.iter().product();
         let data: Vec<f32> = match start {
             Start::One => vec![1.0; n],
-            Start::Zero if name == "head.bias" && base.len() == n => base.to_vec(),
-            Start::Zero => vec![0.0; n],
+            Start::Base if base.len() == n => base.to_vec(),
+            Start::Base | Start::Zero => vec![0.0; n],
             Start::Normal(sd) => (0..n).map(|_| sd * normal(&mut rng)).collect(),
         };
         parameters.insert(name, Tensor::from_vec(data, shape, &Device::Cpu)?);
@@ -82,9 +86,8 @@ pub fn initial_parameters(config: &NetworkConfig, base: &[f32], seed: u64) -> Re
 }
 
 /// Says which weights are missing, surplus or of the wrong shape.
-pub fn check_parameters(config: &NetworkConfig, parameters: &Parameters) -> std::result::Result<(), String> {
-    let layout = layout(config);
-    for (name, shape, _) in &layout {
+pub fn check_parameters(weights: &Weights, parameters: &Parameters) -> std::result::Result<(), String> {
+    for (name, shape, _) in weights {
         match parameters.get(name) {
             None => return Err(format!("weight `{name}` is missing")),
             Some(tensor) if tensor.dims() != shape => {
@@ -93,9 +96,9 @@ pub fn check_parameters(config: &NetworkConfig, parameters: &Parameters) -> std:
             Some(_) => {}
         }
     }
-    match parameters.len() == layout.len() {
+    match parameters.len() == weights.len() {
         true => Ok(()),
-        false => Err(format!("{} weights instead of {}", parameters.len(), layout.len())),
+        false => Err(format!("{} weights instead of {}", parameters.len(), weights.len())),
     }
 }
 

@@ -5,12 +5,14 @@
 //! active day and half with days. Two heads: which keys the next active day holds, and hazards per bin and outcome.
 
 use super::config::{BINS, NetworkConfig};
-use super::packed::{AGE_HATS, Asked, Packed, SCALARS};
-use super::parameters::{Parameters, check_parameters};
+use super::head::{Head, Masks, linear};
+use super::packed::{Asked, Packed, SCALARS};
+use super::parameters::{Parameters, check_parameters, transformer_weights};
 use super::{Entry, Hazards, Reader, Reading};
 use crate::prediction::vocabulary::KNOTS;
 use candle_core::{D, Device, Result, Tensor, Var, bail};
-use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, dropout, prefix_attention, rms_norm, sum_bags, swiglu};
+use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, prefix_attention, rms_norm, sum_bags, swiglu};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Shares of numbers set to zero while training, and the seed that draws them.
@@ -40,11 +42,6 @@ pub struct Output {
     pub log_hazards: Tensor,
 }
 
-/// `x` times the transpose of a weight stored as (outputs, inputs).
-fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    x.matmul(&weight.t()?)
-}
-
 /// Bags of one row each.
 fn one_each(rows: &[usize]) -> Arc<Bags> {
     let mut bags = Bags::new();
@@ -58,7 +55,7 @@ fn one_each(rows: &[usize]) -> Arc<Bags> {
 impl Transformer {
     /// Joins a shape, its weights, and what the known keys are called: per key its kind and text pieces.
     pub fn new(config: NetworkConfig, parameters: Parameters, keys: &[(usize, Vec<u32>)]) -> Result<Self> {
-        if let Err(why) = config.check().and_then(|()| check_parameters(&config, &parameters)) {
+        if let Err(why) = config.check().and_then(|()| check_parameters(&transformer_weights(&config), &parameters)) {
             bail!("{why}");
         }
         if keys.len() != config.keys {
@@ -128,11 +125,7 @@ impl Transformer {
     /// From normalised days to states and hazards.
     fn read(&self, packed: &Packed, days: &Tensor, drop: Dropout) -> Result<Output> {
         let rows = packed.rows();
-        let mut seed = drop.seed.wrapping_mul(1000);
-        let mut dropped = |x: Tensor, p: f32| {
-            seed = seed.wrapping_add(1);
-            dropout(&x, p, seed)
-        };
+        let mut masks = Masks::new(drop.seed);
         let scalars = Tensor::from_vec(packed.scalars.clone(), (rows, SCALARS), &Device::Cpu)?;
         let mut x = (days + linear(days, self.weight("day.mix"))?)?;
         x = (x + linear(&scalars, self.weight("scalars"))?.broadcast_add(self.weight("scalars.bias"))?)?;
@@ -141,26 +134,19 @@ impl Transformer {
             let (query_gain, key_gain) =
                 (self.block(layer, "attention.query-gain"), self.block(layer, "attention.key-gain"));
             let seen = prefix_attention(&qkv, query_gain, key_gain, &packed.plan)?;
-            x = (x + dropped(linear(&seen, self.block(layer, "attention.out"))?, drop.blocks)?)?;
+            x = (x + masks.drop(&linear(&seen, self.block(layer, "attention.out"))?, drop.blocks)?)?;
             let unit = linear(&rms_norm(&x, self.block(layer, "unit.norm"))?, self.block(layer, "unit.in"))?;
-            x = (x + dropped(linear(&swiglu(&unit)?, self.block(layer, "unit.out"))?, drop.blocks)?)?;
+            x = (x + masks.drop(&linear(&swiglu(&unit)?, self.block(layer, "unit.out"))?, drop.blocks)?)?;
         }
         let states = rms_norm(&x, self.weight("final.norm"))?;
         let asked = Tensor::from_vec(packed.read_outs.clone(), packed.read_outs.len(), &Device::Cpu)?;
-        let z = dropped(rms_norm(&states.index_select(&asked, 0)?, self.weight("head.norm"))?, drop.head)?;
-        let mixed = linear(&z, self.weight("head.mix"))?.broadcast_add(self.weight("head.mix.bias"))?.gelu_erf()?;
-        let z = (z + dropped(mixed, drop.head)?)?;
-        Ok(Output { log_hazards: self.hazard_head(packed, &z)?, states })
+        let head = self.head();
+        let state = head.state(&self.parameters, &states.index_select(&asked, 0)?, drop.head, &mut masks)?;
+        Ok(Output { log_hazards: head.log_hazards(&self.parameters, &state, &packed.age_sex)?, states })
     }
 
-    fn hazard_head(&self, packed: &Packed, z: &Tensor) -> Result<Tensor> {
-        let (asked, outcomes) = (packed.read_outs.len(), self.config.outcomes);
-        let state = linear(z, self.weight("head.state"))?.reshape((asked * BINS, self.config.rank))?;
-        let from_state = linear(&state, self.weight("head.outcome"))?.reshape((asked, BINS, outcomes))?;
-        let age_sex = Tensor::from_vec(packed.age_sex.clone(), (asked, 2 * AGE_HATS), &Device::Cpu)?;
-        let by_age_sex = linear(&age_sex, self.weight("head.age-sex"))?.reshape((asked, 1, outcomes))?;
-        let bias = self.weight("head.bias").reshape((BINS, outcomes))?;
-        from_state.broadcast_add(&by_age_sex)?.broadcast_add(&bias)?.reshape((asked, BINS * outcomes))
+    fn head(&self) -> Head {
+        Head { width: self.config.width, rank: self.config.rank, outcomes: self.config.outcomes }
     }
 
     /// One training pass: states, hazards, and logits of the keys that follow the given rows.
@@ -193,7 +179,7 @@ impl Reader for Transformer {
         self.read_hazards(&asked)
     }
 
-    fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> Result<Vec<(usize, f32)>> {
+    fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> Result<Vec<(u32, f32)>> {
         let asked = [Asked::at(reading.history, reading.day, self.config.context, reading.without)];
         let packed = Packed::new(&asked, &self.config, &mut || false);
         let (table, _) = self.key_table(&packed)?;
@@ -217,7 +203,7 @@ impl Transformer {
         grads: &[Vec<f32>],
         sums: &[Vec<f32>],
         table: &Tensor,
-    ) -> Result<Vec<(usize, f32)>> {
+    ) -> Result<Vec<(u32, f32)>> {
         let embeddings = Embeddings {
             keys: table.to_vec2()?,
             scale: self.weight("number.scale").to_vec2()?,
@@ -230,19 +216,19 @@ impl Transformer {
             let product: f32 = grad.iter().zip(&gain).zip(sum).map(|((g, gain), x)| g * gain * x).sum();
             product / (mean_square + 1e-6).sqrt()
         };
-        let mut effects = Vec::new();
+        let mut effects: BTreeMap<u32, f32> = BTreeMap::new();
         for &(_, day, row) in &packed.day_rows {
             let day = reading.history.days[day];
             let with = along(&grads[row], &sums[row]);
             for index in day.start as usize..day.end as usize {
                 let entry = reading.history.entries[index];
-                if reading.without != Some(entry.key) {
+                if !reading.without.contains(&entry.key) {
                     let rest = embeddings.without(&sums[row], &entry);
-                    effects.push((index, with - along(&grads[row], &rest)));
+                    *effects.entry(entry.key).or_default() += with - along(&grads[row], &rest);
                 }
             }
         }
-        Ok(effects)
+        Ok(effects.into_iter().collect())
     }
 }
 
