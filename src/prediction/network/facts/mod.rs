@@ -30,6 +30,11 @@ const LARGEST: f32 = 6.0;
 /// An input is multiplied by this at most.
 const LARGEST_SCALE: f32 = 1.0;
 
+/// Smaller weights are left out of a sparse table: what the running average remembers of weights that the soft
+/// threshold has set to zero again and again. The network adds up many more small ones than the linear table.
+const LEAST_LINEAR: f32 = 1e-3;
+const LEAST_STATE: f32 = 2e-4;
+
 /// The reader with its weights.
 pub struct Facts {
     pub config: FactsConfig,
@@ -73,7 +78,7 @@ impl Facts {
 
     /// Prepares for reading only: keeps of both tables what is not zero.
     pub fn freeze(self) -> Result<Self> {
-        let (linear, state) = (self.linear.sparse()?, self.state.sparse()?);
+        let (linear, state) = (self.linear.sparse(LEAST_LINEAR)?, self.state.sparse(LEAST_STATE)?);
         Ok(Self { linear, state, ..self })
     }
 
@@ -93,10 +98,10 @@ impl Facts {
     pub fn to_package(&self) -> Result<Parameters> {
         let mut all = self.weights.clone();
         all.insert(SCALE.to_owned(), Tensor::from_slice(&self.scale, self.scale.len(), &Device::Cpu)?);
-        for (name, table) in [(LINEAR, &self.linear), (STATE, &self.state)] {
+        for (name, table, least) in [(LINEAR, &self.linear, LEAST_LINEAR), (STATE, &self.state, LEAST_STATE)] {
             match table {
                 Table::Sparse(table) => all.extend(table.tensors(name)?),
-                Table::Dense(table) => all.extend(Sparse::of(table)?.tensors(name)?),
+                Table::Dense(table) => all.extend(Sparse::of(table, least)?.tensors(name)?),
             }
         }
         Ok(all)

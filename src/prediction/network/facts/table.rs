@@ -5,10 +5,6 @@ use candle_core::{Device, Result, Tensor, bail};
 use fused_ops::{Bags, sum_bags};
 use std::sync::Arc;
 
-/// Weights smaller than this are left out of a sparse table. They are what the running average remembers of weights
-/// that the soft threshold has set to zero again and again.
-const LEAST_WEIGHT: f32 = 1e-3;
-
 /// Rows of weights.
 pub enum Table {
     Dense(Tensor),
@@ -33,10 +29,10 @@ impl Table {
         }
     }
 
-    /// The same table without its zeros.
-    pub fn sparse(self) -> Result<Self> {
+    /// The same table without weights smaller than `least`.
+    pub fn sparse(self, least: f32) -> Result<Self> {
         match self {
-            Self::Dense(table) => Ok(Self::Sparse(Sparse::of(&table)?)),
+            Self::Dense(table) => Ok(Self::Sparse(Sparse::of(&table, least)?)),
             Self::Sparse(_) => Ok(self),
         }
     }
@@ -54,14 +50,14 @@ impl Table {
 }
 
 impl Sparse {
-    /// Keeps what is not zero of a dense table.
-    pub fn of(table: &Tensor) -> Result<Self> {
+    /// Keeps what reaches `least` of a dense table.
+    pub fn of(table: &Tensor, least: f32) -> Result<Self> {
         let (rows, width) = table.dims2()?;
         let dense: Vec<f32> = table.flatten_all()?.to_vec1()?;
         let mut sparse = Self { starts: Vec::with_capacity(rows + 1), columns: vec![], values: vec![], width };
         sparse.starts.push(0);
         for row in dense.chunks(width) {
-            for (column, &value) in row.iter().enumerate().filter(|(_, value)| value.abs() >= LEAST_WEIGHT) {
+            for (column, &value) in row.iter().enumerate().filter(|(_, value)| value.abs() >= least) {
                 sparse.columns.push(column as u32);
                 sparse.values.push(value);
             }
