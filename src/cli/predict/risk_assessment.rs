@@ -43,11 +43,12 @@ pub fn title<'a>(model: &'a dyn Oracle, phenotype: &'a str) -> &'a str {
     outcome.map_or(phenotype, |outcome| &outcome.title)
 }
 
-/// The SNOMED CT code of an outcome that is exactly one condition code.
+/// The SNOMED CT code of a condition that has exactly one there; codes of other systems say the same.
 fn snomed<'a>(phenotypes: &'a Phenotypes, phenotype: &str) -> Option<&'a str> {
     let (_, definition) = phenotypes.outcomes.get(phenotypes.index(phenotype)?)?;
-    match (definition.rule, definition.codes.as_slice()) {
-        (Rule::Condition, [code]) => code.strip_prefix("S:"),
+    let mut snomed = definition.codes.iter().filter_map(|code| code.strip_prefix("S:"));
+    match (definition.rule, snomed.next(), snomed.next()) {
+        (Rule::Condition, only, None) => only,
         _ => None,
     }
 }

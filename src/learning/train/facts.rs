@@ -54,7 +54,7 @@ impl FactsPupil {
                 facts(&asked, moment.day, &config, &ends)
             })
             .collect();
-        let scale = scales(rows.iter().map(Vec::as_slice), config.inputs());
+        let scale = scales(rows.iter().map(Vec::as_slice), config.inputs(), settings.facts.least_share);
         Ok(Self { config, ends, scale })
     }
 

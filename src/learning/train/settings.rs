@@ -52,6 +52,8 @@ pub struct FactsShape {
     pub wide: usize,
     pub width: usize,
     pub rank: usize,
+    /// Inputs that fewer than this share of index days show are left out.
+    pub least_share: f64,
     /// Rate of both wide tables.
     pub rate: f32,
     /// After every step a weight of the linear table is drawn towards 0 by its rate times this, which keeps only
@@ -63,7 +65,15 @@ pub struct FactsShape {
 
 impl Default for FactsShape {
     fn default() -> Self {
-        Self { wide: 256, width: 128, rank: 64, rate: 1e-2, linear_threshold: 0.4, wide_threshold: 0.6 }
+        Self {
+            wide: 256,
+            width: 128,
+            rank: 64,
+            least_share: 0.01,
+            rate: 1e-2,
+            linear_threshold: 0.4,
+            wide_threshold: 0.6,
+        }
     }
 }
 

@@ -52,15 +52,23 @@ pub struct Gathered {
 }
 
 /// What every input is multiplied by, so that its root mean square is at most 1 over these rows. Inputs that are
-/// rarely seen or small stay as they are: scaled up they would drown the others.
-pub fn scales<'a>(rows: impl Iterator<Item = &'a [Fact]>, inputs: usize) -> Vec<f32> {
-    let (mut squares, mut n) = (vec![0f64; inputs], 0_usize);
+/// small stay as they are: scaled up they would drown the others. Inputs that fewer than `least_share` of the rows
+/// show are left out (0): a weight on so few patients is a memory of them, not a finding.
+pub fn scales<'a>(rows: impl Iterator<Item = &'a [Fact]>, inputs: usize, least_share: f64) -> Vec<f32> {
+    let (mut squares, mut shown, mut n) = (vec![0f64; inputs], vec![0_usize; inputs], 0_usize);
     for row in rows {
         n += 1;
-        row.iter().for_each(|&(input, value)| squares[input as usize] += f64::from(value).powi(2));
+        for &(input, value) in row {
+            squares[input as usize] += f64::from(value).powi(2);
+            shown[input as usize] += 1;
+        }
     }
-    let scale = |square: f64| (1.0 / (square / n.max(1) as f64).sqrt().max(1e-6)).min(f64::from(LARGEST_SCALE)) as f32;
-    squares.into_iter().map(scale).collect()
+    let n = n.max(1) as f64;
+    let scale = |(square, shown): (f64, usize)| match shown as f64 >= least_share * n {
+        true => (1.0 / (square / n).sqrt().max(1e-6)).min(f64::from(LARGEST_SCALE)) as f32,
+        false => 0.0,
+    };
+    squares.into_iter().zip(shown).map(scale).collect()
 }
 
 impl Facts {
@@ -115,7 +123,7 @@ impl Facts {
             for &day in &asked.read_outs {
                 for (input, value) in facts(asked, day, &self.config, &self.ends) {
                     let value = (value * self.scale[input as usize]).clamp(-LARGEST, LARGEST);
-                    if !dropped() {
+                    if value != 0.0 && !dropped() {
                         bags.push(input, value);
                     }
                 }
