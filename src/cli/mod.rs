@@ -1,5 +1,6 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
+pub mod calibrate;
 pub mod demo;
 pub mod evaluate;
 pub mod export;
@@ -23,6 +24,7 @@ struct Prodrome {
 
 #[derive(Subcommand)]
 enum Command {
+    Calibrate(calibrate::Calibrate),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Predict(predict::Predict),
@@ -38,6 +40,7 @@ enum Command {
 /// 0 done, 1 failed, 2 a setting or argument that cannot be used.
 pub fn run() -> ExitCode {
     match Prodrome::parse().command {
+        Command::Calibrate(arguments) => finish(arguments.run()),
         Command::Evaluate(arguments) => finish(arguments.run()),
         Command::Export(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),

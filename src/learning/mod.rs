@@ -1,5 +1,6 @@
 //! Making a model: ingest an export into shards, train on them, package, evaluate.
 
+pub mod calibration;
 pub mod card;
 pub mod evaluate;
 pub mod export;

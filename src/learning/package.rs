@@ -3,6 +3,7 @@
 //! Calibration and thresholds are fitted on the calibration split only, baselines on the training split, and what
 //! may be shown is decided on the validation split. The test split is never opened here.
 
+use super::card::{Described, Origin, chai, page};
 use super::evaluate::cohort::{self, label};
 use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
 use super::members::{Member, Tried, weigh};
@@ -12,9 +13,13 @@ use super::train::run::RunFile;
 use super::train::validate::{LEAST_EVENTS, Moment, hazards, moments};
 use crate::prediction::answer::Abstention;
 use crate::prediction::calibration::{AgeSexTable, Line};
+use crate::prediction::distance::Distance;
+use crate::prediction::false_alerts::{ALPHAS, FalseAlerts, NonEvent, Stratum};
+use crate::prediction::interval::Spread;
 use crate::prediction::network::{Hazards, NetworkConfig, ReaderConfig, risk};
 use crate::prediction::package::{
-    CALIBRATION, CARD, Fitted, Limits, Manifest, PACKAGE_FORMAT, PHENOTYPES, Skill, VOCABULARY, write,
+    CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, Limits, Manifest, ORIGIN, PACKAGE_FORMAT, PHENOTYPES, Skill,
+    VOCABULARY, write,
 };
 use crate::prediction::phenotype::Phenotypes;
 use anyhow::{Context, bail};
@@ -25,9 +30,9 @@ use std::path::{Path, PathBuf};
 
 /// Share of index days on which an outcome may alert.
 const ALERT_RATE: f64 = 0.05;
-const DAYS_PER_LIFE: usize = 24;
+pub(super) const DAYS_PER_LIFE: usize = 24;
 const DRAWS: usize = 500;
-const SEED: u64 = 20_260_102;
+pub(super) const SEED: u64 = 20_260_102;
 
 /// Makes a package of one run or of several whose risks are averaged.
 pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: &dyn Fn(&str)) -> anyhow::Result<()> {
@@ -74,16 +79,24 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     for outcome in 0..phenotypes.outcomes.len() {
         for &horizon_days in &phenotypes.horizons_days {
             progress(&format!("fitting `{}` at {horizon_days} days", phenotypes.outcomes[outcome].0));
-            fitted.push(fit(&phenotypes, outcome, horizon_days, &training, &calibration, &validation)?);
+            let shorter = fitted.last();
+            let one = fit(&phenotypes, outcome, horizon_days, shorter, &training, &calibration, &validation)?;
+            fitted.push(one);
         }
     }
-    let limits = limits(&calibration, vocabulary.keys.len(), window.context);
+    let (limits, distance) = limits(&calibration, &phenotypes, vocabulary.keys.len(), window.context);
     let mut parts = BTreeMap::new();
-    let card = super::card::card(name, &files, &tried, &dataset, &phenotypes, &fitted, &limits);
+    if let Some(distance) = distance {
+        parts.insert(DISTANCE.to_owned(), serde_json::to_vec(&distance)?);
+    }
+    let origin = Origin::of(name, &dataset, runs, &files, &tried);
+    let card = Described { origin: &origin, phenotypes: &phenotypes, fitted: &fitted, limits: &limits };
+    parts.insert(CARD.to_owned(), page::markdown(&card).into_bytes());
+    parts.insert(CARD_XML.to_owned(), chai::xml(&card).into_bytes());
+    parts.insert(ORIGIN.to_owned(), serde_json::to_vec_pretty(&origin)?);
     parts.insert(VOCABULARY.to_owned(), serde_json::to_vec(&vocabulary)?);
     parts.insert(PHENOTYPES.to_owned(), first.phenotypes.clone().into_bytes());
     parts.insert(CALIBRATION.to_owned(), serde_json::to_vec(&fitted)?);
-    parts.insert(CARD.to_owned(), card.into_bytes());
     for member in members.iter_mut().filter(|member| member.packaged.weight > 0.0) {
         parts.insert(member.packaged.file.clone(), std::mem::take(&mut member.bytes));
     }
@@ -117,17 +130,19 @@ fn window(files: &[RunFile]) -> anyhow::Result<Window> {
 }
 
 /// A split, its index days and what the readers said of them.
-struct Judged {
-    lives: Vec<Life>,
-    moments: Vec<Moment>,
+pub(super) struct Judged {
+    pub(super) lives: Vec<Life>,
+    pub(super) moments: Vec<Moment>,
     /// `[reader][moment]`
-    hazards: Vec<Vec<Hazards>>,
+    pub(super) hazards: Vec<Vec<Hazards>>,
     /// By reader; they sum to 1.
-    weights: Vec<f64>,
+    pub(super) weights: Vec<f64>,
 }
 
 /// Rows of one outcome within one horizon: life, age, whether it happened, raw risk.
 struct Row {
+    /// Index of the moment.
+    at: usize,
     life: usize,
     age: f64,
     event: bool,
@@ -144,12 +159,29 @@ impl Judged {
                 return None;
             }
             let event = label(phenotypes, outcome, &life.outcomes[outcome], life.sex, moment.day, window)?;
-            let parts = self.hazards.iter().zip(&self.weights);
-            let raw = parts.map(|(reader, weight)| weight * risk(&reader[at], outcome, bins)).sum::<f64>();
+            let raw = self.raw(at, outcome, bins);
             let age = life.history.age_years(moment.day) as f64;
-            Some(Row { life: moment.life, age, event, raw })
+            Some(Row { at, life: moment.life, age, event, raw })
         };
         Ok(self.moments.iter().enumerate().filter_map(row).collect())
+    }
+
+    /// What the readers say together of an outcome at a moment, not calibrated.
+    fn raw(&self, at: usize, outcome: usize, bins: usize) -> f64 {
+        let parts = self.hazards.iter().zip(&self.weights);
+        parts.map(|(reader, weight)| weight * risk(&reader[at], outcome, bins)).sum()
+    }
+
+    /// The raw risks of every moment, each in the order of a model's outcomes.
+    fn all_raw(&self, phenotypes: &Phenotypes) -> Vec<Vec<f64>> {
+        let mut horizons = phenotypes.horizons_days.clone();
+        horizons.sort_unstable();
+        let bins: Vec<usize> = horizons.into_iter().filter_map(NetworkConfig::bins_within).collect();
+        let of = |at: usize| {
+            let outcomes = 0..phenotypes.outcomes.len();
+            outcomes.flat_map(|outcome| bins.iter().map(move |&bins| self.raw(at, outcome, bins))).collect()
+        };
+        (0..self.moments.len()).map(of).collect()
     }
 
     fn table(&self, rows: &[Row]) -> AgeSexTable {
@@ -157,10 +189,13 @@ impl Judged {
     }
 }
 
-fn fit(
+/// Fits one outcome within one horizon. `shorter`: what was fitted just before, for the served risk is never below that
+/// of a shorter horizon of the same outcome.
+pub(super) fn fit(
     phenotypes: &Phenotypes,
     outcome: usize,
     horizon_days: u32,
+    shorter: Option<&Fitted>,
     training: &Judged,
     calibration: &Judged,
     validation: &Judged,
@@ -171,6 +206,10 @@ fn fit(
     let raw: Vec<f64> = rows.iter().map(|row| row.raw).collect();
     let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
     let line = Line::calibrate(&raw, &events);
+    let patients: Vec<usize> = rows.iter().map(|row| row.life).collect();
+    let spread = Some(Spread::of(&line, &raw, &events, &patients));
+    let shorter = shorter.filter(|shorter| shorter.phenotype == *name);
+    let false_alerts = false_alerts(calibration, &rows, outcome, &line, shorter);
     let mut risks: Vec<f64> = raw.iter().map(|&raw| line.apply(raw)).collect();
     risks.sort_by(f64::total_cmp);
     let at = ((risks.len() as f64 * (1.0 - ALERT_RATE)) as usize).min(risks.len().saturating_sub(1));
@@ -181,7 +220,32 @@ fn fit(
         (_, Some(skill)) if skill.difference.0 > 0.0 => None,
         _ => Some(Abstention::NoSkill),
     };
-    Ok(Fitted { phenotype: name.clone(), horizon_days, line, baseline, alert_threshold, silent, skill })
+    let phenotype = name.clone();
+    Ok(Fitted { phenotype, horizon_days, line, baseline, alert_threshold, silent, spread, false_alerts, skill })
+}
+
+/// Thresholds for the risk as it is served, from the rows without the event.
+fn false_alerts(
+    calibration: &Judged,
+    rows: &[Row],
+    outcome: usize,
+    line: &Line,
+    shorter: Option<&Fitted>,
+) -> Vec<FalseAlerts> {
+    let floor = shorter.and_then(|shorter| Some((shorter.line, NetworkConfig::bins_within(shorter.horizon_days)?)));
+    let served = |row: &Row| {
+        let shorter = floor.map_or(0.0, |(line, bins)| line.apply(calibration.raw(row.at, outcome, bins)));
+        line.apply(row.raw).max(shorter)
+    };
+    let non_events: Vec<NonEvent> = rows
+        .iter()
+        .filter(|row| !row.event)
+        .map(|row| {
+            let stratum = Stratum::of(row.age, calibration.lives[row.life].sex);
+            NonEvent { patient: row.life, stratum, risk: served(row) }
+        })
+        .collect();
+    ALPHAS.iter().map(|&alpha| FalseAlerts::fit(&non_events, alpha)).collect()
 }
 
 /// How much better than age and sex, with draws of whole patients.
@@ -209,8 +273,13 @@ fn skill(validation: &Judged, rows: &[Row], baseline: &AgeSexTable) -> Option<Sk
 }
 
 /// Bounds outside of which nothing is shown: ages that were trained on, a year of record, and a share of unknown
-/// codes that not one in a hundred calibration charts has.
-fn limits(calibration: &Judged, keys: usize, context: usize) -> Limits {
+/// codes and a distance from the others that not one in a hundred calibration charts has.
+pub(super) fn limits(
+    calibration: &Judged,
+    phenotypes: &Phenotypes,
+    keys: usize,
+    context: usize,
+) -> (Limits, Option<Distance>) {
     let share = |moment: &Moment| {
         let history = &calibration.lives[moment.life].history;
         let known = history.known_days(moment.day);
@@ -223,11 +292,17 @@ fn limits(calibration: &Judged, keys: usize, context: usize) -> Limits {
     let mut shares: Vec<f64> = calibration.moments.iter().map(share).collect();
     shares.sort_by(f64::total_cmp);
     let at = (shares.len() * 99 / 100).min(shares.len().saturating_sub(1));
-    Limits {
+    let raw = calibration.all_raw(phenotypes);
+    let distance = Distance::fit(&raw);
+    let mut distances: Vec<f64> = distance.iter().flat_map(|distance| raw.iter().map(|raw| distance.of(raw))).collect();
+    distances.sort_by(f64::total_cmp);
+    let limits = Limits {
         least_age_years: 30.0,
         most_age_years: 105.0,
         least_active_days: 5,
         least_history_days: 365,
         most_unknown_share: shares.get(at).copied().unwrap_or(0.0).max(0.10),
-    }
+        most_distance: distances.get(at).copied(),
+    };
+    (limits, distance)
 }

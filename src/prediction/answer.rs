@@ -42,6 +42,9 @@ pub struct Risk {
     pub horizon_days: u32,
     /// Calibrated probability, 0 to 1.
     pub risk: f64,
+    /// 95 % interval of `risk`: how far it would move had other patients calibrated it (see `prediction::interval`).
+    /// `None` where the package does not know.
+    pub interval: Option<(f64, f64)>,
     /// The average of the same age and sex, 0 to 1.
     pub baseline_risk: f64,
     /// Why this outcome is not shown, over and above [`Answer::abstained`].
@@ -82,6 +85,8 @@ pub enum Abstention {
     SexUnknown,
     /// Too many codes that the model has never seen.
     UnfamiliarCodes,
+    /// The readers say of this chart what they say of hardly any calibration chart.
+    UnlikeCalibration,
     Deceased,
     /// The disease is already in the record.
     AlreadyPresent,
@@ -101,6 +106,7 @@ impl Abstention {
             Self::AgeOutOfRange => "age-out-of-range",
             Self::SexUnknown => "sex-unknown",
             Self::UnfamiliarCodes => "unfamiliar-codes",
+            Self::UnlikeCalibration => "unlike-calibration",
             Self::Deceased => "deceased",
             Self::AlreadyPresent => "already-present",
             Self::NotEligible => "not-eligible",

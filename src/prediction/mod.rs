@@ -7,7 +7,10 @@
 
 pub mod answer;
 pub mod calibration;
+pub mod distance;
 pub mod engine;
+pub mod false_alerts;
+pub mod interval;
 pub mod listed_code;
 pub mod model;
 pub mod network;

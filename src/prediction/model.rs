@@ -5,11 +5,13 @@
 //! leaving facts out. Refuses to load a package whose parts do not match.
 
 use super::answer::{Abstention, Answer, Explain, Oracle, Question, Reason, Reasons, Risk};
+use super::distance::Distance;
+use super::false_alerts::FalseAlerts;
 use super::network::{
     Facts, Hazards, History, NetworkConfig, Parameters, Reader, ReaderConfig, Reading, Transformer, facts, risk,
     text_buckets,
 };
-use super::package::{CALIBRATION, Fitted, Limits, PHENOTYPES, Package, VOCABULARY};
+use super::package::{CALIBRATION, DISTANCE, Fitted, Limits, PHENOTYPES, Package, VOCABULARY};
 use super::phenotype::{Group, Phenotypes, Standing};
 use super::vocabulary::{EncodedChart, Vocabulary, encode_timeline};
 use crate::patient_record::timeline::{Second, Sex, Timeline};
@@ -33,8 +35,29 @@ pub struct Outcome {
     pub horizon_days: u32,
     /// The calibrated risk above which 5 % of the calibration split's index dates lie.
     pub alert_threshold: f64,
+    /// Thresholds that keep false alerts rare, by the share promised; empty where the package has none.
+    pub false_alerts: Vec<FalseAlerts>,
     /// Why it is never shown, if so.
     pub silent: Option<Abstention>,
+}
+
+/// A risk moved along its line, with its interval where the package knows one.
+#[derive(Clone, Copy)]
+struct Calibrated {
+    risk: f64,
+    interval: Option<(f64, f64)>,
+}
+
+impl Calibrated {
+    /// Raised to a shorter horizon's risk, interval and all.
+    fn at_least(self, shorter: &Self) -> Self {
+        let raise = |own: (f64, f64), other: (f64, f64)| (own.0.max(other.0), own.1.max(other.1));
+        let interval = match (self.interval, shorter.interval) {
+            (Some(own), Some(other)) => Some(raise(own, other)),
+            (own, _) => own,
+        };
+        Self { risk: self.risk.max(shorter.risk), interval }
+    }
 }
 
 /// How one outcome within one horizon is computed.
@@ -54,6 +77,7 @@ pub struct Model {
     text_buckets: usize,
     context: usize,
     limits: Limits,
+    distance: Option<Distance>,
     outcomes: Vec<Outcome>,
     computed: Vec<Computed>,
     identity: String,
@@ -76,35 +100,72 @@ impl Model {
         let (outcomes, computed) = outcomes(&package, &phenotypes)?;
         let identity = format!("{}@{}", package.manifest.name, package.fingerprint);
         let limits = package.manifest.limits.clone();
-        Ok(Self { vocabulary, phenotypes, readers, text_buckets, context, limits, outcomes, computed, identity })
+        let distance = distance(&package, computed.len())?;
+        Ok(Self {
+            vocabulary,
+            phenotypes,
+            readers,
+            text_buckets,
+            context,
+            limits,
+            distance,
+            outcomes,
+            computed,
+            identity,
+        })
+    }
+
+    /// The readers whose risks are averaged, each with how much it counts.
+    pub fn readers(&self) -> &[WeightedReader] {
+        &self.readers
+    }
+
+    /// Text buckets that histories are prepared with, and the days of a window.
+    pub fn reads(&self) -> (usize, usize) {
+        (self.text_buckets, self.context)
     }
 
     /// Risk of each reading's outcomes, averaged over readers and calibrated: `[reading][computed]`.
     fn risks(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f64>>> {
+        Ok(self
+            .raw(readings)?
+            .iter()
+            .map(|raw| self.calibrated(raw).into_iter().map(|one| one.risk).collect())
+            .collect())
+    }
+
+    /// Risk of each reading's outcomes averaged over readers, not calibrated: `[reading][outcome and horizon]`, in the
+    /// order of [`Oracle::outcomes`]. For who calibrates anew; nobody is shown these.
+    pub fn raw(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f64>>> {
         let by_reader: Vec<Vec<Hazards>> =
             self.readers.iter().map(|one| one.reader.hazards(readings)).collect::<candle_core::Result<_>>()?;
-        let of =
-            |row: usize| self.readers.iter().zip(&by_reader).map(move |(one, hazards)| (one.weight, &hazards[row]));
-        Ok((0..readings.len()).map(|row| self.calibrated(of(row))).collect())
+        let whole: f64 = self.readers.iter().map(|one| one.weight).sum();
+        let averaged = |row: usize, computed: &Computed| {
+            let each = self.readers.iter().zip(&by_reader);
+            let parts = each.map(|(one, all)| one.weight * risk(&all[row], computed.outcome, computed.bins));
+            parts.sum::<f64>() / whole
+        };
+        let of = |row: usize| self.computed.iter().map(|computed| averaged(row, computed)).collect();
+        Ok((0..readings.len()).map(of).collect())
     }
 
-    fn calibrated<'a>(&self, readers: impl Iterator<Item = (f64, &'a Hazards)> + Clone) -> Vec<f64> {
-        let whole: f64 = self.readers.iter().map(|one| one.weight).sum();
-        let mut risks: Vec<f64> = Vec::with_capacity(self.computed.len());
-        for (index, computed) in self.computed.iter().enumerate() {
-            let parts = readers.clone().map(|(weight, one)| weight * risk(one, computed.outcome, computed.bins));
-            let mut calibrated = computed.fitted.line.apply(parts.sum::<f64>() / whole);
+    fn calibrated(&self, raw: &[f64]) -> Vec<Calibrated> {
+        let mut all: Vec<Calibrated> = Vec::with_capacity(self.computed.len());
+        for (index, (computed, &raw)) in self.computed.iter().zip(raw).enumerate() {
+            let fitted = &computed.fitted;
+            let interval = fitted.spread.map(|spread| spread.interval(&fitted.line, raw));
+            let mut one = Calibrated { risk: fitted.line.apply(raw), interval };
             // Horizons of one outcome stand in rising order, each calibrated by itself: a longer one cannot be rarer.
             if index > 0 && self.computed[index - 1].outcome == computed.outcome {
-                calibrated = calibrated.max(risks[index - 1]);
+                one = one.at_least(&all[index - 1]);
             }
-            risks.push(calibrated);
+            all.push(one);
         }
-        risks
+        all
     }
 
-    /// Why nothing may be shown for a chart.
-    fn abstention(&self, chart: &EncodedChart, history: &History) -> Option<Abstention> {
+    /// Why nothing may be shown for a chart of which the readers say `raw`.
+    fn abstention(&self, chart: &EncodedChart, history: &History, raw: &[f64]) -> Option<Abstention> {
         let known = history.known_days(chart.as_of_day);
         let age = chart.birth_day.map(|_| history.age_years(chart.as_of_day) as f64);
         let first = history.days.first().map_or(chart.as_of_day, |day| day.day);
@@ -124,23 +185,32 @@ impl Model {
             Some(Abstention::ThinChart)
         } else if unknown as f64 > limits.most_unknown_share * entries.len().max(1) as f64 {
             Some(Abstention::UnfamiliarCodes)
+        } else if self.is_far(raw) {
+            Some(Abstention::UnlikeCalibration)
         } else {
             None
         }
     }
 
-    fn answer_one(&self, question: &Question, history: &History, risks: &[f64]) -> candle_core::Result<Answer> {
+    /// Whether the readers say of a chart what they say of hardly any calibration chart.
+    fn is_far(&self, raw: &[f64]) -> bool {
+        let limit = self.limits.most_distance.zip(self.distance.as_ref());
+        limit.is_some_and(|(limit, distance)| distance.of(raw) > limit)
+    }
+
+    fn answer_one(&self, question: &Question, history: &History, raw: &[f64]) -> candle_core::Result<Answer> {
         let chart = &question.chart;
         let age = history.age_years(chart.as_of_day) as f64;
         let risks: Vec<Risk> = self
             .computed
             .iter()
             .zip(&self.outcomes)
-            .zip(risks)
-            .map(|((computed, outcome), &risk)| Risk {
+            .zip(self.calibrated(raw))
+            .map(|((computed, outcome), Calibrated { risk, interval })| Risk {
                 phenotype: outcome.phenotype.clone(),
                 horizon_days: outcome.horizon_days,
                 risk,
+                interval,
                 baseline_risk: computed.fitted.baseline.rate(age, chart.sex),
                 abstained: match chart.standing.get(computed.outcome) {
                     _ if outcome.silent == Some(Abstention::NotActionable) => outcome.silent,
@@ -150,7 +220,7 @@ impl Model {
                 },
             })
             .collect();
-        let abstained = self.abstention(chart, history);
+        let abstained = self.abstention(chart, history, raw);
         let reasons = match abstained {
             None => self.reasons(question, history, &risks)?,
             Some(_) => Vec::new(),
@@ -214,9 +284,9 @@ impl Model {
 }
 
 /// A reader and how much its risks count.
-struct WeightedReader {
-    reader: Box<dyn Reader>,
-    weight: f64,
+pub struct WeightedReader {
+    pub reader: Box<dyn Reader>,
+    pub weight: f64,
 }
 
 /// The package's readers, each proved to be made for this vocabulary and these outcomes.
@@ -262,6 +332,18 @@ pub fn known_keys(vocabulary: &Vocabulary, pieces: usize) -> Vec<(usize, Vec<u32
     vocabulary.keys.iter().map(|key| (key.kind as usize, text_buckets(&key.display, pieces))).collect()
 }
 
+/// How unlike calibration charts a chart is; packages of before have none.
+fn distance(package: &Package, risks: usize) -> Result<Option<Distance>, PackageError> {
+    if package.manifest.limits.most_distance.is_none() {
+        return Ok(None);
+    }
+    let distance: Distance = package.json(DISTANCE)?;
+    match distance.fits(risks) {
+        true => Ok(Some(distance)),
+        false => Err(package.misfit(format!("`{DISTANCE}` is not one of {risks} risks"))),
+    }
+}
+
 /// The package's outcomes in the order of the phenotypes and, within each, of rising horizons.
 fn outcomes(package: &Package, phenotypes: &Phenotypes) -> Result<(Vec<Outcome>, Vec<Computed>), PackageError> {
     let mut fitted: Vec<Fitted> = package.json(CALIBRATION)?;
@@ -281,6 +363,7 @@ fn outcomes(package: &Package, phenotypes: &Phenotypes) -> Result<(Vec<Outcome>,
                 group: phenotype.group,
                 horizon_days,
                 alert_threshold: fitted.alert_threshold,
+                false_alerts: fitted.false_alerts.clone(),
                 silent: if phenotype.group.may_be_shown() { fitted.silent } else { Some(Abstention::NotActionable) },
             });
             computed.push(Computed { outcome: index, bins, fitted });
@@ -306,9 +389,9 @@ impl Oracle for Model {
             .zip(batch)
             .map(|(history, question)| Reading { history, day: question.chart.as_of_day, without: &[] })
             .collect();
-        let answers = self.risks(&readings).and_then(|risks| {
-            let each = batch.iter().zip(&histories).zip(&risks);
-            each.map(|((question, history), risks)| self.answer_one(question, history, risks)).collect()
+        let answers = self.raw(&readings).and_then(|raw| {
+            let each = batch.iter().zip(&histories).zip(&raw);
+            each.map(|((question, history), raw)| self.answer_one(question, history, raw)).collect()
         });
         // Shapes were proved at loading and windows are built here: a failure is a fault of this program.
         answers.unwrap_or_else(|error| panic!("the network cannot read a window that was built for it: {error}"))

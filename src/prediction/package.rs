@@ -5,6 +5,8 @@
 
 use super::answer::Abstention;
 use super::calibration::{AgeSexTable, Line};
+use super::false_alerts::FalseAlerts;
+use super::interval::Spread;
 use super::network::{Parameters, ReaderConfig};
 use candle_core::{DType, Device};
 use serde::de::DeserializeOwned;
@@ -20,6 +22,10 @@ pub const VOCABULARY: &str = "vocabulary.json";
 pub const PHENOTYPES: &str = "phenotypes.toml";
 pub const CALIBRATION: &str = "calibration.json";
 pub const CARD: &str = "card.md";
+pub const CARD_XML: &str = "card.xml";
+pub const DISTANCE: &str = "distance.json";
+/// How the package came to be, for its cards.
+pub const ORIGIN: &str = "origin.json";
 
 /// Why a package cannot be used. Every message names the folder and what to do.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +77,10 @@ pub struct Limits {
     pub least_history_days: i32,
     /// Largest share of events whose code the vocabulary does not know.
     pub most_unknown_share: f64,
+    /// Distance from the calibration charts (`distance.json`) beyond which one in a hundred of them lies; absent in
+    /// packages made before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub most_distance: Option<f64>,
 }
 
 /// What was fitted for one outcome within one horizon.
@@ -87,6 +97,12 @@ pub struct Fitted {
     pub alert_threshold: f64,
     /// Why it is never shown, if so.
     pub silent: Option<Abstention>,
+    /// How sure `line` is; absent in packages made before it was measured.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spread: Option<Spread>,
+    /// Thresholds that keep false alerts rare, one for each share promised.
+    #[serde(default)]
+    pub false_alerts: Vec<FalseAlerts>,
     /// What `silent` rests on; absent where validation has too few events to tell.
     pub skill: Option<Skill>,
 }
@@ -143,6 +159,11 @@ impl Package {
         }
         let fingerprint = digest(&bytes)[..12].to_owned();
         Ok(Self { manifest, folder: folder.to_owned(), files, fingerprint })
+    }
+
+    /// Every part by its file name.
+    pub fn parts(&self) -> &BTreeMap<String, Vec<u8>> {
+        &self.files
     }
 
     fn file(&self, name: &str) -> Result<&[u8], PackageError> {

@@ -185,6 +185,7 @@ mod tests {
                     phenotype: "x".into(),
                     horizon_days: 365,
                     risk,
+                    interval: None,
                     baseline_risk: risk,
                     abstained: None,
                 }],

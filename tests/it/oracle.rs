@@ -28,6 +28,7 @@ impl AgeOracle {
             group,
             horizon_days,
             alert_threshold: 0.5,
+            false_alerts: Vec::new(),
             silent: None,
         };
         let outcomes = phenotypes
@@ -54,6 +55,7 @@ impl AgeOracle {
             phenotype: outcome.phenotype.clone(),
             horizon_days: outcome.horizon_days,
             risk,
+            interval: None,
             baseline_risk: risk / 2.0,
             abstained: match chart.standing.get(index / self.phenotypes.horizons_days.len()) {
                 Some(Standing::AtRisk) => None,

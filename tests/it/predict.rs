@@ -33,6 +33,7 @@ impl Counting {
                 group: outcome.group,
                 horizon_days,
                 alert_threshold: 0.05,
+                false_alerts: Vec::new(),
                 silent: (name != "type-2-diabetes").then_some(Abstention::NoSkill),
             })
         });
@@ -49,6 +50,7 @@ impl Counting {
                 phenotype: outcome.phenotype.clone(),
                 horizon_days: outcome.horizon_days,
                 risk: events / (events + 10.0),
+                interval: None,
                 baseline_risk: average(outcome.horizon_days),
                 abstained: if present { Some(Abstention::AlreadyPresent) } else { outcome.silent },
             }

@@ -38,6 +38,7 @@ fn answer(risks: &[(&str, f64)]) -> Answer {
         phenotype: name.into(),
         horizon_days: 365,
         risk,
+        interval: None,
         baseline_risk: 0.1,
         abstained: None,
     };

@@ -14,6 +14,7 @@ fn known() -> Vec<Outcome> {
             group: outcome.group,
             horizon_days,
             alert_threshold: 0.25,
+            false_alerts: Vec::new(),
             silent: None,
         })
     });

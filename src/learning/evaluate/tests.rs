@@ -140,6 +140,7 @@ impl OneThing {
                 group: phenotype.group,
                 horizon_days,
                 alert_threshold: 0.15,
+                false_alerts: Vec::new(),
                 silent: None,
             })
         });
@@ -174,6 +175,7 @@ impl Oracle for OneThing {
                 phenotype: outcome.phenotype.clone(),
                 horizon_days: outcome.horizon_days,
                 risk: risk(&question.chart),
+                interval: None,
                 baseline_risk: 0.1,
                 abstained: None,
             });

@@ -1,0 +1,156 @@
+//! Fitting a package to a site's own patients without touching its weights.
+//!
+//! Owns `prodrome calibrate`: asks the package's readers about the site's calibration patients and fits anew what
+//! [`super::package`] fitted: lines and their intervals, age-and-sex averages, alert thresholds, false-alert thresholds,
+//! limits, and, where the site has validation patients, what may be shown. Vocabulary, outcomes and weights are copied
+//! as they are. Test patients are refused: whoever calibrates on them has nothing left to check with.
+
+use super::card::{Described, Origin, Recalibrated, chai, page, today};
+use super::package::{DAYS_PER_LIFE, Judged, SEED, fit, limits};
+use super::shard::{Dataset, Split};
+use super::train::TrainSettings;
+use super::train::lives::{Words, lives};
+use super::train::validate::{hazards, moments};
+use crate::prediction::model::Model;
+use crate::prediction::package::{
+    CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, MANIFEST, Manifest, ORIGIN, Package, write,
+};
+use anyhow::{Context, bail};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Fewer patients than this say too little about a line of two numbers.
+pub const FEWEST_PATIENTS: usize = 50;
+
+/// What was done, for who did it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Calibrated {
+    pub patients: usize,
+    pub index_days: usize,
+    /// Outcomes and horizons that may be shown, before and after.
+    pub shown: (usize, usize),
+    /// Whether the site's validation patients decided what may be shown; the package's own word stands otherwise.
+    pub skill_measured: bool,
+}
+
+/// Fits the package in `model` to the patients of `split` in `data` and writes the package `out`.
+pub fn calibrate(
+    model: &Path,
+    data: &Path,
+    split: Split,
+    out: &Path,
+    progress: &dyn Fn(&str),
+) -> anyhow::Result<Calibrated> {
+    if split == Split::Test {
+        bail!("test patients are for checking what was fitted; calibrate on the calibration or validation split");
+    }
+    if out.join(MANIFEST).exists() {
+        bail!("`{}` is a package already; give a new folder", out.display());
+    }
+    let package = Package::open(model)?;
+    let loaded = Model::load(model)?;
+    let dataset = Dataset::open(data)?;
+    let calibration = judged(&loaded, &dataset, split, &|what| progress(&format!("calibration: {what}")))?;
+    let with_days =
+        calibration.moments.iter().map(|moment| moment.life).collect::<std::collections::HashSet<_>>().len();
+    if with_days < FEWEST_PATIENTS {
+        bail!(
+            "the {} split of `{}` has {with_days} patients old enough and followed long enough to ask about; at least \
+             {FEWEST_PATIENTS} are needed",
+            split.as_str(),
+            data.display()
+        );
+    }
+    let has = |split: Split| dataset.patients.get(&split).is_some_and(|&patients| patients > 0);
+    // Averages want many patients and no model: the site's training split where it has one.
+    let baseline_split = if has(Split::Train) { Split::Train } else { split };
+    progress("age-and-sex averages");
+    let training = labelled(&loaded, &dataset, baseline_split)?;
+    let skill_measured = has(Split::Validation) && split != Split::Validation;
+    let validation = match skill_measured {
+        true => Some(judged(&loaded, &dataset, Split::Validation, &|what| progress(&format!("validation: {what}")))?),
+        false => None,
+    };
+    let before: Vec<Fitted> = package.json(CALIBRATION)?;
+    let fitted = refitted(&loaded, &before, &training, &calibration, validation.as_ref(), progress)?;
+    let shown = |fitted: &[Fitted]| fitted.iter().filter(|one| one.silent.is_none()).count();
+    let done = Calibrated {
+        patients: with_days,
+        index_days: calibration.moments.len(),
+        shown: (shown(&before), shown(&fitted)),
+        skill_measured,
+    };
+    let (limits, distance) = limits(&calibration, &loaded.phenotypes, loaded.vocabulary.keys.len(), loaded.reads().1);
+    let mut parts: BTreeMap<String, Vec<u8>> = package.parts().clone();
+    parts.insert(CALIBRATION.to_owned(), serde_json::to_vec(&fitted)?);
+    if let Some(distance) = distance {
+        parts.insert(DISTANCE.to_owned(), serde_json::to_vec(&distance)?);
+    }
+    let mut origin: Origin = match parts.contains_key(ORIGIN) {
+        true => package.json(ORIGIN)?,
+        false => Origin::unknown(&package.manifest),
+    };
+    origin.recalibrated = Some(Recalibrated {
+        made: today(),
+        patients: done.patients,
+        index_days: done.index_days,
+        data_sha256: dataset.sha256.clone(),
+        skill_measured,
+    });
+    let card = Described { origin: &origin, phenotypes: &loaded.phenotypes, fitted: &fitted, limits: &limits };
+    parts.insert(CARD.to_owned(), page::markdown(&card).into_bytes());
+    parts.insert(CARD_XML.to_owned(), chai::xml(&card).into_bytes());
+    parts.insert(ORIGIN.to_owned(), serde_json::to_vec_pretty(&origin)?);
+    let manifest = Manifest { limits, ..package.manifest.clone() };
+    write(out, manifest, parts).with_context(|| format!("`{}` cannot be written", out.display()))?;
+    Ok(done)
+}
+
+/// The lives of a split, their index days and what happened, without asking any reader.
+fn labelled(model: &Model, dataset: &Dataset, split: Split) -> anyhow::Result<Judged> {
+    let words = Words { vocabulary: &model.vocabulary, phenotypes: &model.phenotypes, text_buckets: model.reads().0 };
+    let lives = lives(dataset, split, &words, &|_| ())?;
+    let moments = moments(&lives, DAYS_PER_LIFE, TrainSettings::default().data.within_years, SEED);
+    Ok(Judged { lives, moments, hazards: Vec::new(), weights: Vec::new() })
+}
+
+/// The same, and what every reader says.
+fn judged(model: &Model, dataset: &Dataset, split: Split, progress: &dyn Fn(&str)) -> anyhow::Result<Judged> {
+    let mut judged = labelled(model, dataset, split)?;
+    let total = judged.moments.len();
+    let whole: f64 = model.readers().iter().map(|one| one.weight).sum();
+    for (number, one) in model.readers().iter().enumerate() {
+        let say = |n: usize| progress(&format!("reader {number}, {n} of {total} index days"));
+        judged.hazards.push(hazards(&*one.reader, &judged.lives, &judged.moments, &say)?);
+        judged.weights.push(one.weight / whole);
+    }
+    Ok(judged)
+}
+
+fn refitted(
+    model: &Model,
+    before: &[Fitted],
+    training: &Judged,
+    calibration: &Judged,
+    validation: Option<&Judged>,
+    progress: &dyn Fn(&str),
+) -> anyhow::Result<Vec<Fitted>> {
+    let phenotypes = &model.phenotypes;
+    let mut horizons = phenotypes.horizons_days.clone();
+    horizons.sort_unstable();
+    let mut all: Vec<Fitted> = Vec::new();
+    for (outcome, (name, _)) in phenotypes.outcomes.iter().enumerate() {
+        for &horizon_days in &horizons {
+            progress(&format!("fitting `{name}` at {horizon_days} days"));
+            let judge = validation.unwrap_or(calibration);
+            let mut one = fit(phenotypes, outcome, horizon_days, all.last(), training, calibration, judge)?;
+            if validation.is_none() {
+                // Skill on the patients that it was calibrated on would flatter: the package's own word stands.
+                let old = before.iter().find(|old| old.phenotype == *name && old.horizon_days == horizon_days);
+                (one.silent, one.skill) = old.map_or((one.silent, None), |old| (old.silent, old.skill.clone()));
+            }
+            all.push(one);
+        }
+    }
+    Ok(all)
+}
