@@ -2,7 +2,7 @@
 
 use crate::decision_support::service_definition::Catalogue;
 use crate::learning::evaluate::run::{Evaluation, Plan, Subject, evaluate};
-use crate::learning::evaluate::{plot, report, stress};
+use crate::learning::evaluate::{faithfulness, plot, report, stress};
 use crate::learning::shard::{Dataset, Split};
 use crate::learning::truncate::{Sent, Truncation};
 use crate::prediction::answer::Oracle;
@@ -39,6 +39,10 @@ pub struct Evaluate {
     /// paired differences. May be repeated.
     #[arg(long, value_name = "NAME=FILE", value_parser = named_file)]
     beside: Vec<(String, PathBuf)>,
+    /// Only measure the reasons, on so many patients: how far the shown facts carry the risk, and which are shown
+    /// most. Writes evidence.json and evidence.md
+    #[arg(long, value_name = "PATIENTS", conflicts_with_all = ["labels", "train_labels", "beside"])]
+    evidence: Option<usize>,
     /// Where evaluation.json, evaluation.md and the pictures go, a folder; made where it is missing.
     #[arg(long)]
     out: PathBuf,
@@ -78,8 +82,32 @@ fn named_file(text: &str) -> Result<(String, PathBuf), String> {
 impl Evaluate {
     /// Judges, writes, and says the most important on the terminal.
     pub fn run(&self) -> anyhow::Result<()> {
+        if let Some(patients) = self.evidence {
+            return self.measure_evidence(patients);
+        }
         let evaluation = judge(self)?;
         print!("{}", report::short(&evaluation));
+        println!("written to {}", self.out.display());
+        Ok(())
+    }
+}
+
+impl Evaluate {
+    fn measure_evidence(&self, patients: usize) -> anyhow::Result<()> {
+        let model = Model::load(&self.model)?;
+        let dataset = Dataset::open(&self.data)?;
+        let progress = ProgressBar::new(0)
+            .with_style(ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} {elapsed}, {eta} left")?);
+        let plan = (patients, self.draws as usize, self.seed);
+        let words = (&model as &dyn Oracle, &model.vocabulary, &model.phenotypes);
+        let found = faithfulness::faithfulness(words, &dataset, self.split, plan, &progress)?;
+        progress.finish_and_clear();
+        let page = faithfulness::page(model.identity(), self.split, &found);
+        write_files(
+            &self.out,
+            &[("evidence.json", serde_json::to_string_pretty(&found)?), ("evidence.md", page.clone())],
+        )?;
+        print!("{}", page.split("## Facts").next().unwrap_or_default());
         println!("written to {}", self.out.display());
         Ok(())
     }
@@ -142,7 +170,6 @@ fn templates(service: &Path, known: &[Outcome]) -> anyhow::Result<Vec<(String, S
 
 /// Writes the report and its pictures.
 fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
-    std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
     let files = [
         ("evaluation.json", serde_json::to_string_pretty(evaluation)?),
         ("evaluation.md", report::markdown(evaluation)),
@@ -152,7 +179,12 @@ fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
         ("decision.svg", plot::decision(evaluation)),
     ];
     let altered = (!evaluation.stressed.is_empty()).then(|| ("altered.svg", plot::altered(evaluation)));
-    for (name, text) in files.into_iter().chain(altered) {
+    write_files(folder, &files.into_iter().chain(altered).collect::<Vec<_>>())
+}
+
+fn write_files(folder: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
+    for (name, text) in files {
         let path = folder.join(name);
         std::fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;
     }

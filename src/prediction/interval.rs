@@ -2,7 +2,7 @@
 //!
 //! Owns the covariance of a calibration line's slope and intercept and the interval of a risk that follows from it.
 //! The covariance counts whole patients (a sandwich estimate), so that one patient's many index days are not taken for
-//! many patients. Says nothing of the doubt in the weights, nor of how one patient differs from others of the same risk.
+//! many patients, and is never less than the plain one, which few events need. Says nothing of the doubt in the weights, nor of how one patient differs from others of the same risk.
 
 use super::calibration::{Line, logistic, logit};
 use serde::{Deserialize, Serialize};
@@ -52,15 +52,23 @@ impl Spread {
         let determinant = (h00 * h11 - h01 * h01).max(1e-12);
         let (i00, i01, i11) = (h11 / determinant, -h01 / determinant, h00 / determinant);
         let (a, b, c, d) = (i00 * m00 + i01 * m01, i00 * m01 + i01 * m11, i01 * m00 + i11 * m01, i01 * m01 + i11 * m11);
-        Self { slope: a * i00 + b * i01, intercept: c * i01 + d * i11, both: a * i01 + b * i11 }
+        let by_patients = Self { slope: a * i00 + b * i01, intercept: c * i01 + d * i11, both: a * i01 + b * i11 };
+        // With hardly an event, what was seen varies less between patients than what could have been seen.
+        let by_model = Self { slope: i00, intercept: i11, both: i01 };
+        let middle = raw.iter().map(|&raw| logit(raw)).sum::<f64>() / raw.len().max(1) as f64;
+        if by_patients.at(middle) > by_model.at(middle) { by_patients } else { by_model }
+    }
+
+    /// The variance of the line at raw log odds.
+    fn at(&self, x: f64) -> f64 {
+        (self.slope * x * x + 2.0 * self.both * x + self.intercept).max(0.0)
     }
 
     /// The 95 % interval of the calibrated risk of `raw`.
     pub fn interval(&self, line: &Line, raw: f64) -> (f64, f64) {
         let x = logit(raw);
         let middle = line.slope * x + line.intercept;
-        let variance = self.slope * x * x + 2.0 * self.both * x + self.intercept;
-        let reach = TWO_SIDED * variance.max(0.0).sqrt();
+        let reach = TWO_SIDED * self.at(x).sqrt();
         (logistic(middle - reach), logistic(middle + reach))
     }
 }

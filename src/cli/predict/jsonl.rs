@@ -21,6 +21,8 @@ struct Prediction<'a> {
     phenotype: &'a str,
     horizon_days: u32,
     risk: f64,
+    /// 95 % interval of `risk`; `null` where the package does not know it.
+    interval: Option<(f64, f64)>,
     baseline_risk: f64,
     abstained: Option<&'static str>,
 }
@@ -38,6 +40,7 @@ pub fn render(assessment: &Assessment) -> anyhow::Result<String> {
             phenotype: &risk.phenotype,
             horizon_days: risk.horizon_days,
             risk: risk.risk,
+            interval: risk.interval,
             baseline_risk: risk.baseline_risk,
             abstained: assessment.silence(risk),
         })

@@ -1,7 +1,7 @@
 //! The card's long text, in GitHub-flavoured markdown without HTML.
 
 use super::compose::CardFacts;
-use super::wording::{date, horizon, left_out, percent, plain};
+use super::wording::{date, horizon, left_out, percent, plain, with_interval};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::decision_support::service_definition::ShownOutcome;
 use crate::patient_record::timeline::{Event, Value};
@@ -36,11 +36,16 @@ fn counted(events: usize) -> String {
 
 fn table(facts: &CardFacts<'_>, shown: &ShownOutcome) -> String {
     let mut text = format!("**Risk of {}**\n\n", plain(&shown.wording));
+    let mut sure = false;
     text.push_str("| Within | This patient | Average, same age and sex |\n|---|---|---|\n");
     for risk in facts.answer.risks.iter().filter(|risk| *risk.phenotype == *shown.phenotype) {
-        let row = [horizon(risk.horizon_days), percent(risk.risk), percent(risk.baseline_risk)];
+        let row = [horizon(risk.horizon_days), with_interval(risk), percent(risk.baseline_risk)];
         let no_skill = if risk.abstained == Some(Abstention::NoSkill) { " (no better than age and sex)" } else { "" };
         let _ = writeln!(text, "| {}{no_skill} | {} | {} |", row[0], row[1], row[2]);
+        sure |= risk.interval.is_some();
+    }
+    if sure {
+        text.push_str("\nIn brackets: where the risk would lie had other patients calibrated it (95 %).\n");
     }
     text.push('\n');
     text

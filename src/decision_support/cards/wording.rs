@@ -1,6 +1,7 @@
 //! Numbers, horizons, dates and chart text as a clinician reads them.
 
 use crate::patient_record::timeline::{Second, SkipReason};
+use crate::prediction::answer::Risk;
 
 /// A probability in percent: two figures where small, never a false certainty.
 pub(super) fn percent(risk: f64) -> String {
@@ -9,6 +10,15 @@ pub(super) fn percent(risk: f64) -> String {
         p if p < 9.95 => format!("{p:.1} %"),
         p if p <= 99.0 => format!("{p:.0} %"),
         _ => "> 99 %".into(),
+    }
+}
+
+/// "8.0 % (6.1 to 11 %)": a risk with its interval where that is known.
+pub(super) fn with_interval(risk: &Risk) -> String {
+    let bare = |p: f64| percent(p).trim_end_matches(" %").to_owned();
+    match risk.interval {
+        Some((low, high)) => format!("{} ({} to {})", percent(risk.risk), bare(low), percent(high)),
+        None => percent(risk.risk),
     }
 }
 

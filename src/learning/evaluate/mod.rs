@@ -4,7 +4,8 @@
 //! others say of it and [`panel`] joins both with a dataset. [`counts`] and [`regression`] are the plain baseline.
 //! [`beside`] compares with what another model says. [`metrics`], [`precision`], [`concordance`], [`slope`],
 //! [`utility`] and [`lead_time`] are the figures themselves, [`figures`] all of one outcome, [`summary`] those of many
-//! and [`subgroups`] those of some patients; [`stress`] asks again about [`altered`] charts; [`report`] and [`plot`] write them down.
+//! and [`subgroups`] those of some patients; [`stress`] asks again about [`altered`] charts; [`promises`] checks
+//! false-alert thresholds and [`faithfulness`] the reasons; [`report`] and [`plot`] write it all down.
 
 pub mod accepted;
 pub mod agreement;
@@ -17,6 +18,7 @@ pub mod cohort;
 pub mod concordance;
 pub mod counts;
 pub mod discrimination;
+pub mod faithfulness;
 pub mod figures;
 pub mod labels;
 pub mod lead_time;
@@ -25,6 +27,7 @@ pub mod panel;
 pub mod plain;
 pub mod plot;
 pub mod precision;
+pub mod promises;
 pub mod regression;
 pub mod report;
 pub mod run;

@@ -14,6 +14,7 @@ use super::metrics::patient_draws;
 use super::panel::{Panel, Source, Target, WHOLE_LIFE, gather};
 use super::plain::{Fitting, Plain, plain};
 use super::stress::{Asked, Stressed, stress};
+use super::promises::{Promise, promises};
 use super::subgroups::{Subgroup, subgroups};
 use super::summary::{Calibrated, Control, Judged, Mean, Worthwhile, calibrated, controls, means, worthwhile};
 use crate::learning::shard::{Dataset, Split};
@@ -94,6 +95,8 @@ pub struct Evaluation {
     pub tasks: Vec<Task>,
     /// The model on altered charts.
     pub stressed: Vec<Stressed>,
+    /// False-alert thresholds on these rows.
+    pub promises: Vec<Promise>,
     /// Other models on the same rows.
     pub beside: Vec<Beside>,
     /// Foreign labels against our own, by column.
@@ -154,6 +157,7 @@ pub fn evaluate(
         controls: controls(&judged),
         subgroups: subgroups(&panel, &judged, audit.as_ref(), &draws),
         stressed: stress(subject, dataset, &panel, plan.altered, &draws, progress)?,
+        promises: promises(subject, &panel, &judged, &draws)?,
         beside: beside::compare(&others, &panel, &judged, &draws)?,
         tasks: judged.into_iter().map(|one| one.task).collect(),
         label_agreement: agreement(&panel, trained.as_ref().map(|trained| &trained.panel)),

@@ -8,6 +8,7 @@ mod utility;
 mod words;
 
 use super::beside;
+use super::promises;
 use super::run::Evaluation;
 use super::summary::{CONTROL_MARGIN, Mean};
 pub use words::{difference, estimate, horizon, title};
@@ -21,6 +22,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     page.push_str(&beside::section(&evaluation.beside));
     discrimination::write(&mut page, evaluation);
     calibration::write(&mut page, evaluation);
+    page.push_str(&promises::section(&evaluation.promises));
     utility::write(&mut page, evaluation);
     controls(&mut page, evaluation);
     subgroups::write(&mut page, evaluation);
