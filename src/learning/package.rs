@@ -90,7 +90,13 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         parts.insert(DISTANCE.to_owned(), serde_json::to_vec(&distance)?);
     }
     let origin = Origin::of(name, &dataset, runs, &files, &tried);
-    let card = Described { origin: &origin, phenotypes: &phenotypes, fitted: &fitted, limits: &limits };
+    let card = Described {
+        origin: &origin,
+        phenotypes: &phenotypes,
+        vocabulary: &vocabulary,
+        fitted: &fitted,
+        limits: &limits,
+    };
     parts.insert(CARD.to_owned(), page::markdown(&card).into_bytes());
     parts.insert(CARD_XML.to_owned(), chai::xml(&card).into_bytes());
     parts.insert(ORIGIN.to_owned(), serde_json::to_vec_pretty(&origin)?);

@@ -110,7 +110,7 @@ mod tests {
         assert!((0.5..1.2).contains(&mean), "{mean}");
         let usual = distance.of(&[logistic(0.0), logistic(0.0), 0.5]);
         let apart = distance.of(&[logistic(0.0), logistic(-3.0), 0.5]);
-        assert!(usual < 1.5 && apart > 3.0, "{usual} {apart}");
+        assert!(usual < 1.5 && apart > 2.0, "{usual} {apart}");
     }
 
     #[test]

@@ -279,7 +279,7 @@ impl Model {
     /// Whether a key is one that says nothing to a clinician, such as a review that falls due at every visit.
     fn never_evidence(&self, key: u32) -> bool {
         let entry = self.vocabulary.keys.get(key as usize);
-        entry.is_some_and(|entry| self.phenotypes.never_evidence.contains(&entry.key))
+        entry.is_some_and(|entry| self.phenotypes.is_never_evidence(&entry.key))
     }
 }
 

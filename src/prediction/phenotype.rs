@@ -199,6 +199,14 @@ impl Phenotypes {
         self.outcomes.iter().position(|(known, _)| known == name)
     }
 
+    /// Whether a key is never shown as evidence: listed itself, by its code for all values, or as the condition that ends.
+    pub fn is_never_evidence(&self, key: &str) -> bool {
+        let code = key.split_once('=').map_or(key, |(code, _)| code);
+        let begins = code.strip_prefix("COND_END|").map(|code| format!("COND|{code}"));
+        let listed = |key: &str| self.never_evidence.contains(key);
+        listed(key) || listed(code) || begins.is_some_and(|begins| listed(&begins))
+    }
+
     /// What a fact means to each outcome. Constant for a fact: compute it once per dictionary entry.
     pub fn role(&self, fact: &Fact) -> Role {
         let mut role = Role::default();
@@ -323,5 +331,19 @@ impl Phenotypes {
         let days = self.outcome_days(dated, death);
         let day = as_of.div_euclid(SECONDS_PER_DAY) as i32;
         days.iter().enumerate().map(|(index, days)| self.stands(index, days, timeline.patient.sex, day)).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_hides_all_of_its_values_and_a_condition_its_end_and_nothing_else() {
+        let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
+        let hidden = |key: &str| phenotypes.is_never_evidence(key);
+        assert!(hidden("OBS|L:32624-9=L:LA4457-3") && hidden("OBS|L:32624-9") && hidden("ENC|AMB"));
+        assert!(hidden("COND|S:73595000") && hidden("COND_END|S:73595000"));
+        assert!(!hidden("COND|S:44054006") && !hidden("COND_END|S:44054006") && !hidden("OBS|L:4548-4"));
     }
 }

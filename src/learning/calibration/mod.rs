@@ -5,6 +5,9 @@
 //! limits, and, where the site has validation patients, what may be shown. Vocabulary, outcomes and weights are copied
 //! as they are. Test patients are refused: whoever calibrates on them has nothing left to check with.
 
+#[cfg(test)]
+mod tests;
+
 use super::card::{Described, Origin, Recalibrated, chai, page, today};
 use super::package::{DAYS_PER_LIFE, Judged, SEED, fit, limits};
 use super::shard::{Dataset, Split};
@@ -16,7 +19,7 @@ use crate::prediction::package::{
     CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, MANIFEST, Manifest, ORIGIN, Package, write,
 };
 use anyhow::{Context, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// Fewer patients than this say too little about a line of two numbers.
@@ -50,9 +53,8 @@ pub fn calibrate(
     let package = Package::open(model)?;
     let loaded = Model::load(model)?;
     let dataset = Dataset::open(data)?;
-    let calibration = judged(&loaded, &dataset, split, &|what| progress(&format!("calibration: {what}")))?;
-    let with_days =
-        calibration.moments.iter().map(|moment| moment.life).collect::<std::collections::HashSet<_>>().len();
+    let calibration = labelled(&loaded, &dataset, split)?;
+    let with_days = calibration.moments.iter().map(|moment| moment.life).collect::<HashSet<_>>().len();
     if with_days < FEWEST_PATIENTS {
         bail!(
             "the {} split of `{}` has {with_days} patients old enough and followed long enough to ask about; at least \
@@ -61,6 +63,7 @@ pub fn calibrate(
             data.display()
         );
     }
+    let calibration = asked(&loaded, calibration, &|what| progress(&format!("calibration: {what}")))?;
     let has = |split: Split| dataset.patients.get(&split).is_some_and(|&patients| patients > 0);
     // Averages want many patients and no model: the site's training split where it has one.
     let baseline_split = if has(Split::Train) { Split::Train } else { split };
@@ -68,7 +71,10 @@ pub fn calibrate(
     let training = labelled(&loaded, &dataset, baseline_split)?;
     let skill_measured = has(Split::Validation) && split != Split::Validation;
     let validation = match skill_measured {
-        true => Some(judged(&loaded, &dataset, Split::Validation, &|what| progress(&format!("validation: {what}")))?),
+        true => {
+            let validation = labelled(&loaded, &dataset, Split::Validation)?;
+            Some(asked(&loaded, validation, &|what| progress(&format!("validation: {what}")))?)
+        }
         false => None,
     };
     let before: Vec<Fitted> = package.json(CALIBRATION)?;
@@ -97,7 +103,13 @@ pub fn calibrate(
         data_sha256: dataset.sha256.clone(),
         skill_measured,
     });
-    let card = Described { origin: &origin, phenotypes: &loaded.phenotypes, fitted: &fitted, limits: &limits };
+    let card = Described {
+        origin: &origin,
+        phenotypes: &loaded.phenotypes,
+        vocabulary: &loaded.vocabulary,
+        fitted: &fitted,
+        limits: &limits,
+    };
     parts.insert(CARD.to_owned(), page::markdown(&card).into_bytes());
     parts.insert(CARD_XML.to_owned(), chai::xml(&card).into_bytes());
     parts.insert(ORIGIN.to_owned(), serde_json::to_vec_pretty(&origin)?);
@@ -114,9 +126,8 @@ fn labelled(model: &Model, dataset: &Dataset, split: Split) -> anyhow::Result<Ju
     Ok(Judged { lives, moments, hazards: Vec::new(), weights: Vec::new() })
 }
 
-/// The same, and what every reader says.
-fn judged(model: &Model, dataset: &Dataset, split: Split, progress: &dyn Fn(&str)) -> anyhow::Result<Judged> {
-    let mut judged = labelled(model, dataset, split)?;
+/// The same with what every reader says.
+fn asked(model: &Model, mut judged: Judged, progress: &dyn Fn(&str)) -> anyhow::Result<Judged> {
     let total = judged.moments.len();
     let whole: f64 = model.readers().iter().map(|one| one.weight).sum();
     for (number, one) in model.readers().iter().enumerate() {

@@ -21,6 +21,7 @@ use crate::platform::clock;
 use crate::prediction::network::ReaderConfig;
 use crate::prediction::package::{Fitted, Limits, Manifest};
 use crate::prediction::phenotype::Phenotypes;
+use crate::prediction::vocabulary::Vocabulary;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -63,6 +64,7 @@ pub struct Recalibrated {
 pub struct Described<'a> {
     pub origin: &'a Origin,
     pub phenotypes: &'a Phenotypes,
+    pub vocabulary: &'a Vocabulary,
     pub fitted: &'a [Fitted],
     pub limits: &'a Limits,
 }

@@ -137,16 +137,11 @@ fn development(card: &Described) -> Group {
         title: "Development and input features",
         attributes: vec![
             ("Who was in the training data and who was not", criteria),
-            (
-                "Use of demographic and social variables as inputs",
-                ours(
-                    "sex and date of birth (as age) are inputs. Race, ethnicity, language, sexual orientation, gender identity and address are not read. Coded social findings in the problem list (employment, housing, education) are read as any other condition, and never shown as reasons",
-                ),
-            ),
+            ("Use of demographic and social variables as inputs", inputs(card)),
             (
                 "How representative the training data are",
                 and_hospital(
-                    "Synthetic residents of a few states of the USA; sexes and ages of the dataset are those of the generator, race and ethnicity are not kept in shards.",
+                    "Synthetic residents of a few states of the USA; sexes and ages of the dataset are those of the generator, race and ethnicity of the Patient resource are not kept.",
                 ),
             ),
             (
@@ -155,6 +150,41 @@ fn development(card: &Described) -> Group {
             ),
         ],
     }
+}
+
+/// Answers to questionnaires about traits and living, by LOINC code, that a vocabulary may hold.
+const ASKED: [(&str, &str); 10] = [
+    ("L:32624-9", "race"),
+    ("L:56051-6", "ethnicity"),
+    ("L:54899-0", "preferred language"),
+    ("L:76690-7", "sexual orientation"),
+    ("L:67875-5", "employment"),
+    ("L:82589-3", "education"),
+    ("L:63586-2", "income"),
+    ("L:76437-3", "insurance"),
+    ("L:71802-3", "housing"),
+    ("L:93034-7", "military service"),
+];
+
+/// What of the rule's variables is read, looked up in the vocabulary rather than claimed.
+fn inputs(card: &Described) -> String {
+    let read = |code: &str| {
+        let is_it = |key: &str| key.strip_prefix("OBS|").is_some_and(|rest| rest.split('=').next() == Some(code));
+        card.vocabulary.keys.iter().any(|entry| is_it(&entry.key))
+    };
+    let known: Vec<&str> = ASKED.iter().filter(|(code, _)| read(code)).map(|(_, word)| *word).collect();
+    let asked = match known.is_empty() {
+        true => "The vocabulary has no questionnaire answers about race, ethnicity, language or living".to_owned(),
+        false => format!(
+            "Where a record holds questionnaire answers as observations, these are read as any other fact: {}",
+            known.join(", ")
+        ),
+    };
+    format!(
+        "sex and date of birth (as age) are inputs; nothing else of the Patient resource is (no race, ethnicity, address, \
+         marital status, language). {asked}; coded social findings in the problem list are read too. None of them is \
+         shown as a reason"
+    )
 }
 
 fn fairness() -> Group {

@@ -2,10 +2,12 @@
 
 use super::{Described, Origin, Recalibrated, chai, page, sources};
 use crate::learning::shard::Split;
+use crate::patient_record::timeline::Kind;
 use crate::prediction::calibration::{AgeSexTable, Line};
 use crate::prediction::false_alerts::FalseAlerts;
 use crate::prediction::package::{Fitted, Limits, Skill};
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
+use crate::prediction::vocabulary::{KeyEntry, Vocabulary};
 
 fn described(origin: &Origin, test: impl FnOnce(&Described)) {
     let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
@@ -30,7 +32,10 @@ fn described(origin: &Origin, test: impl FnOnce(&Described)) {
         most_unknown_share: 0.1,
         most_distance: Some(2.0),
     };
-    test(&Described { origin, phenotypes: &phenotypes, fitted: &fitted, limits: &limits });
+    let key = "OBS|L:32624-9=L:1".into();
+    let entry = KeyEntry { key, kind: Kind::Observation, display: String::new(), patients: 9 };
+    let vocabulary = Vocabulary::new(vec![entry], Vec::new(), Vec::new());
+    test(&Described { origin, phenotypes: &phenotypes, vocabulary: &vocabulary, fitted: &fitted, limits: &limits });
 }
 
 fn origin() -> Origin {
@@ -58,6 +63,7 @@ fn all_thirty_one_source_attributes_are_answered_in_nine_groups() {
                 .all(|(asked, answer)| !asked.is_empty() && !answer.is_empty())
         );
         let text = sources::markdown(card);
+        assert!(text.contains("read as any other fact: race;"), "{text}");
         assert!(text.contains("31. *") && text.contains(sources::HOSPITAL) && text.contains("AUROC 0.812 to 0.812"));
     });
 }

@@ -1,5 +1,6 @@
 //! A whole evaluation on a small made-up population whose truth is known.
 
+use super::faithfulness::{faithfulness, page};
 use super::labels::LabelFile;
 use super::panel::{Panel, Source, WHOLE_LIFE, gather};
 use super::run::{Evaluation, NOTICE, Plan, Subject, evaluate};
@@ -7,7 +8,8 @@ use super::{plot, report, stress};
 use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split};
 use crate::learning::truncate::Sent;
 use crate::patient_record::timeline::{Kind, Second, Sex, Timeline};
-use crate::prediction::answer::{Answer, Oracle, Question, Risk};
+use crate::prediction::answer::{Answer, Oracle, Question, Reason, Reasons, Risk};
+use crate::prediction::false_alerts::FalseAlerts;
 use crate::prediction::model::Outcome;
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::{EncodedChart, Fact, KeyEntry, Vocabulary, encode_timeline};
@@ -140,7 +142,7 @@ impl OneThing {
                 group: phenotype.group,
                 horizon_days,
                 alert_threshold: 0.15,
-                false_alerts: Vec::new(),
+                false_alerts: vec![FalseAlerts { alpha: 0.55, threshold: Some(0.2), by_stratum: vec![Some(0.2); 4] }],
                 silent: None,
             })
         });
@@ -179,7 +181,16 @@ impl Oracle for OneThing {
                 baseline_risk: 0.1,
                 abstained: None,
             });
-            Answer { risks: risks.collect(), reasons: Vec::new(), abstained: None }
+            let place = question.chart.events.iter().position(|event| Some(event.key) == self.key);
+            let reason = |place: usize| Reason { event: place as u32, occurrences: 1, risk_without: 0.05 };
+            let reasons = question.explain.iter().take(question.max_explained).filter_map(|explain| {
+                Some(Reasons {
+                    phenotype: explain.phenotype.as_str().into(),
+                    horizon_days: explain.horizon_days,
+                    reasons: vec![reason(place?)],
+                })
+            });
+            Answer { risks: risks.collect(), reasons: reasons.collect(), abstained: None }
         };
         batch.iter().map(answer).collect()
     }
@@ -446,4 +457,37 @@ fn groups_by_race_are_compared_where_the_dataset_has_an_audit_list() {
     let (here, there) = (asian.auroc_difference.unwrap().value, white.auroc_difference.unwrap().value);
     assert!((here + there).abs() < 1e-12 && asian.missed.unwrap().value < 0.6, "{asian:?}");
     assert!(!groups.iter().any(|group| group.flagged), "chance alone tells them apart");
+}
+
+#[test]
+fn a_fact_that_carries_the_whole_risk_is_comprehensive_and_sufficient_and_others_are_neither() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let model = OneThing::new(Some(EXPOSURE));
+    let words = (&model as &dyn Oracle, &model.vocabulary, &model.phenotypes);
+    let found = faithfulness(words, &dataset, Split::Test, (40, 100, 1), &ProgressBar::hidden()).unwrap();
+    assert!(found.patients == 40 && found.alerts > 40 && found.shown == 1.0, "{found:?}");
+    let odds = |risk: f64| (risk / (1.0 - risk)).ln();
+    let near = |estimate: &Option<super::figures::Estimate>, value: f64| {
+        (estimate.as_ref().unwrap().value - value).abs() < 1e-6
+    };
+    assert!(near(&found.comprehensiveness, odds(0.22) - odds(0.05)) && near(&found.by_chance, 0.0), "{found:?}");
+    assert!(near(&found.sufficiency, 1.0) && found.sufficiency_by_chance.as_ref().unwrap().high < 0.0, "{found:?}");
+    assert_eq!((found.drivers.len(), found.drivers[0].key.as_str()), (1, EXPOSURE));
+    assert!(page("one-thing@0", Split::Test, &found).contains(NOTICE));
+}
+
+#[test]
+fn false_alerts_are_counted_by_patients_and_stand_beside_their_promise() {
+    let folder = tempfile::tempdir().unwrap();
+    let found = OneThing::new(Some(EXPOSURE)).judge(&population(folder.path()), &DRAWN).unwrap();
+    // Every exposed patient alerts on every index day after the exposure, and about half are exposed.
+    let promise = found.promises.iter().find(|one| one.phenotype == "laceration" && one.horizon_days == 365).unwrap();
+    assert!((0.35..0.65).contains(&promise.found.value), "{promise:?}");
+    assert!(promise.found.low < promise.found.value && promise.found.value < promise.found.high);
+    assert_eq!(promise.by_stratum.as_ref().unwrap().value, promise.found.value, "every stratum has the same threshold");
+    let anxiety =
+        found.promises.iter().find(|one| one.phenotype == "severe-anxiety" && one.horizon_days == 365).unwrap();
+    assert!(anxiety.caught.unwrap() > anxiety.found.value + 0.1, "{anxiety:?}");
+    assert!(report::markdown(&found).contains("## False alerts: promised and found"));
 }

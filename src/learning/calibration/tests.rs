@@ -1,0 +1,28 @@
+//! What `calibrate` refuses, on the shipped package.
+
+use super::calibrate;
+use crate::learning::shard::{SHARD_FORMAT, Shard, Split};
+use std::path::Path;
+
+fn refusal(split: Split, out: &Path) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let shard = Shard { format: SHARD_FORMAT, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
+    std::fs::create_dir_all(folder.path().join("shards")).unwrap();
+    std::fs::write(folder.path().join("shards/0000.zst"), shard.to_bytes().unwrap()).unwrap();
+    let about = serde_json::json!({
+        "format": SHARD_FORMAT, "patients": {}, "events": 0, "shards": ["0000.zst"], "sha256": "ab",
+    });
+    std::fs::write(folder.path().join("dataset.json"), about.to_string()).unwrap();
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/prodrome-s");
+    calibrate(&model, folder.path(), split, out, &|_| ()).unwrap_err().to_string()
+}
+
+#[test]
+fn test_patients_too_few_patients_and_a_folder_that_holds_a_package_are_refused() {
+    let out = tempfile::tempdir().unwrap();
+    assert!(refusal(Split::Test, out.path()).contains("for checking"));
+    assert!(refusal(Split::Calibration, out.path()).contains("at least 50 are needed"));
+    std::fs::write(out.path().join("manifest.json"), "{}").unwrap();
+    assert!(refusal(Split::Calibration, out.path()).contains("is a package already"));
+    assert_eq!(std::fs::read_dir(out.path()).unwrap().count(), 1, "nothing was written");
+}
