@@ -32,6 +32,7 @@ impl KnowsElm {
                 group: outcome.group,
                 horizon_days,
                 alert_threshold: 1.0,
+                false_alerts: Vec::new(),
                 silent: None,
             })
         });
@@ -49,7 +50,14 @@ impl KnowsElm {
             let echo = &*outcome.phenotype == "echo";
             let risk = factor * if echo { 0.01 + 0.10 * f64::from(days_due) / 365.0 } else { 0.05 };
             let phenotype = outcome.phenotype.clone();
-            Risk { phenotype, horizon_days: outcome.horizon_days, risk, baseline_risk: 0.05, abstained: None }
+            Risk {
+                phenotype,
+                horizon_days: outcome.horizon_days,
+                risk,
+                interval: None,
+                baseline_risk: 0.05,
+                abstained: None,
+            }
         };
         Answer { risks: self.outcomes.iter().map(risk).collect(), reasons: Vec::new(), abstained: None }
     }

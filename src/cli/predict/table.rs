@@ -7,7 +7,6 @@ use std::fmt::Write;
 
 /// Said once, below the last table.
 pub const FOOTNOTE: &str = "Risk and average are chances until the horizon; average is that of the same age and sex.\n\
-    The interval says where the risk would lie had other patients calibrated it.\n\
     The model was trained on synthetic patients: these figures show how the software works, not what medicine knows.";
 
 /// Longest title shown whole.
@@ -27,13 +26,12 @@ pub fn render(assessment: &Assessment, model: &dyn Oracle) -> String {
         assessment.skipped.total(),
         printable(&assessment.chart.to_string_lossy()),
     );
-    let _ = writeln!(text, "{:width$}  horizon    risk  95 % interval  average  ratio  silent because", "outcome");
+    let _ = writeln!(text, "{:width$}  horizon    risk  average  ratio  silent because", "outcome");
     for (risk, title) in risks.iter().zip(&titles) {
         let line = format!(
-            "{title:width$}  {:>7}  {:>6}  {:>13}  {:>7}  {:>5}  {}",
+            "{title:width$}  {:>7}  {:>6}  {:>7}  {:>5}  {}",
             horizon(risk.horizon_days),
             percent(risk.risk),
-            interval(risk),
             percent(risk.baseline_risk),
             said_ratio(risk),
             assessment.silence(risk).unwrap_or(""),
@@ -47,12 +45,6 @@ pub fn render(assessment: &Assessment, model: &dyn Oracle) -> String {
 fn percent(probability: f64) -> String {
     let percent = probability * 100.0;
     if percent < 1.0 { format!("{percent:.2}%") } else { format!("{percent:.1}%") }
-}
-
-/// `6.1-11.2%`; nothing where the package does not know it.
-fn interval(risk: &Risk) -> String {
-    let bare = |p: f64| percent(p).trim_end_matches('%').to_owned();
-    risk.interval.map_or_else(String::new, |(low, high)| format!("{}-{}", bare(low), percent(high)))
 }
 
 fn ratio(risk: &Risk) -> f64 {
