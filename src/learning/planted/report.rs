@@ -59,8 +59,8 @@ pub fn markdown(judgement: &Judgement) -> String {
         "\nMeans leave out controls and outcomes with fewer than {LEAST_EVENTS} events. **Limit** is the AUROC of the \
          true probability on the same rows: the best that anything reading the record can do, but for the luck of \
          these rows. **From limit** has the middle 95 % of draws of whole patients. **Error** is the mean distance \
-         between the risk from the index day and the true one, **bias** its mean with sign. AUROC counts events after \
-         the gap.\n"
+         between the risk from the index day (after the gap, where a model has only that) and the true one, **bias** \
+         its mean with sign. AUROC counts events after the gap.\n"
     );
     tasks(&mut text, &judgement.tasks);
     what_if(&mut text, &judgement.what_if);
