@@ -7,13 +7,14 @@ use super::train::lives::Life;
 use super::train::run::{BEST, RunFile};
 use super::train::validate::{Moment, gap_risk, mean_auroc, scores};
 use crate::prediction::model::reader;
-use crate::prediction::network::facts::ends;
+use crate::prediction::network::facts::Words;
 use crate::prediction::network::{Facts, Hazards, Parameters, Reader, ReaderConfig};
 use crate::prediction::package::{PackagedReader, half_precision, widened};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
 use anyhow::Context;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Shares of the average that readers of facts are tried with.
 const SHARES: [f64; 5] = [0.0, 1.0 / 3.0, 0.5, 2.0 / 3.0, 1.0];
@@ -35,7 +36,7 @@ impl Member {
         let (kind, weights) = match &file.reader {
             ReaderConfig::Days(_) => ("days", weights),
             ReaderConfig::Facts(config) => {
-                let learned = Facts::learning(config.clone(), weights, ends(vocabulary).into())?;
+                let learned = Facts::learning(config.clone(), weights, Arc::new(Words::of(vocabulary)))?;
                 ("facts", learned.to_package()?)
             }
         };

@@ -319,7 +319,9 @@ pub fn reader(
     vocabulary: &Vocabulary,
 ) -> candle_core::Result<Box<dyn Reader>> {
     Ok(match config {
-        ReaderConfig::Facts(config) => Box::new(Facts::packaged(config, weights, facts::ends(vocabulary).into())?),
+        ReaderConfig::Facts(config) => {
+            Box::new(Facts::packaged(config, weights, Arc::new(facts::Words::of(vocabulary)))?)
+        }
         ReaderConfig::Days(config) => {
             let keys = known_keys(vocabulary, config.text_buckets);
             Box::new(Transformer::new(config, weights, &keys)?.freeze()?)

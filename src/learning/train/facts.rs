@@ -6,7 +6,7 @@ use super::pupil::{Lesson, Pupil};
 use super::settings::TrainSettings;
 use super::validate::moments;
 use super::windows::{Window, seed_of};
-use crate::prediction::network::facts::{SCALE, ends, facts, scales};
+use crate::prediction::network::facts::{SCALE, Words, facts, scales};
 use crate::prediction::network::parameters::Weights;
 use crate::prediction::network::{Asked, Facts, FactsConfig, Parameters, Reader, ReaderConfig};
 use crate::prediction::vocabulary::Vocabulary;
@@ -24,7 +24,7 @@ const SCALE_ROWS: usize = 20_000;
 /// A reader of facts that is being trained.
 pub struct FactsPupil {
     config: FactsConfig,
-    ends: Arc<[Option<u32>]>,
+    words: Arc<Words>,
     scale: Vec<f32>,
 }
 
@@ -41,7 +41,7 @@ impl FactsPupil {
             outcomes: named + vocabulary.auxiliary.len(),
         };
         config.check().map_err(candle_core::Error::msg)?;
-        let ends: Arc<[Option<u32>]> = ends(vocabulary).into();
+        let words = Arc::new(Words::of(vocabulary));
         // The same for every seed, so that runs of one dataset differ by their draws alone.
         let mut when = moments(train, settings.data.index_days, settings.data.within_years, 0);
         when.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
@@ -51,16 +51,16 @@ impl FactsPupil {
             .map(|moment| {
                 let history = &train[moment.life].history;
                 let asked = Asked::at(history, moment.day, usize::MAX, &[]);
-                facts(&asked, moment.day, &config, &ends)
+                facts(&asked, moment.day, &config, &words)
             })
             .collect();
         let scale = scales(rows.iter().map(Vec::as_slice), config.inputs(), settings.facts.least_share);
-        Ok(Self { config, ends, scale })
+        Ok(Self { config, words, scale })
     }
 
     fn network(&self, mut weights: Parameters) -> Result<Facts> {
         weights.extend(self.constants());
-        Facts::learning(self.config.clone(), weights, self.ends.clone())
+        Facts::learning(self.config.clone(), weights, self.words.clone())
     }
 }
 

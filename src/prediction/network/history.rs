@@ -2,7 +2,7 @@
 
 use super::text::text_buckets;
 use crate::patient_record::timeline::{Kind, Sex};
-use crate::prediction::vocabulary::{EncodedChart, KNOTS, Vocabulary};
+use crate::prediction::vocabulary::{EncodedChart, Vocabulary};
 
 /// One event of an active day.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,14 +55,8 @@ impl History {
             }
             let number = event.number.and_then(|(index, value)| {
                 let number = vocabulary.numbers.get(index as usize)?;
-                let place = number.quantile(value as f64).clamp(0.0, 1.0) * (KNOTS - 1) as f32;
-                let knot = (place as u32).min(KNOTS as u32 - 2);
-                Some(NumberEntry {
-                    number: index,
-                    standardised: number.standardised(value as f64),
-                    knot,
-                    share: place - knot as f32,
-                })
+                let (knot, share) = number.knot(value as f64);
+                Some(NumberEntry { number: index, standardised: number.standardised(value as f64), knot, share })
             });
             entries.push(Entry { key: event.key, number });
         }

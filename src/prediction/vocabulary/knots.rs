@@ -52,6 +52,13 @@ impl Number {
         }
     }
 
+    /// Between which knots a value lies: the lower one (0 to `KNOTS - 2`) and the share of the upper, 0 to 1.
+    pub fn knot(&self, value: f64) -> (u32, f32) {
+        let place = self.quantile(value).clamp(0.0, 1.0) * (KNOTS - 1) as f32;
+        let knot = (place as u32).min(KNOTS as u32 - 2);
+        (knot, place - knot as f32)
+    }
+
     /// Standardised value, clamped to four standard deviations.
     pub fn standardised(&self, value: f64) -> f32 {
         ((value as f32 - self.mean) / self.sd).clamp(-4.0, 4.0)

@@ -3,7 +3,7 @@
 use crate::patient_record::timeline::Kind;
 use crate::prediction::network::head::Head;
 use crate::prediction::network::parameters::{Start, Weights, into};
-use crate::prediction::vocabulary::{KNOTS, Vocabulary};
+use crate::prediction::vocabulary::{KNOTS, Number, Vocabulary};
 use serde::{Deserialize, Serialize};
 
 /// Windows of the counts, in days; the last one is the whole life.
@@ -22,8 +22,11 @@ pub const LATELY_DAYS: i32 = 1095;
 pub const PER_KEY: usize = COUNT_DAYS.len() + RECENCY_DAYS.len() + 2 + SINCE_DAYS.len();
 /// Course of a number: last, last against the mean, slope, most and least lately, recency of the last.
 pub const COURSE: usize = 6;
-/// Inputs of a number: its course and hats of its last value.
-pub const PER_NUMBER: usize = COURSE + KNOTS;
+/// Years over which a number's course lately is carried on.
+pub const AHEAD_YEARS: f32 = 2.0;
+/// Inputs of a number: its course, hats of its last value, hats of where its course leads: who stands below a
+/// threshold and climbs is another than who stands there and stays.
+pub const PER_NUMBER: usize = COURSE + 2 * KNOTS;
 /// Gaps between the last active days.
 pub const GAPS: usize = 5;
 /// Inputs of the patient: age, sex, length and density of the record, gaps.
@@ -105,11 +108,21 @@ pub const STATE: &str = "facts.state";
 /// What each input is multiplied by: (inputs).
 pub const SCALE: &str = "facts.scale";
 
-/// For each known key, the condition that it ends, if it is the end of one.
-pub fn ends(vocabulary: &Vocabulary) -> Vec<Option<u32>> {
-    let begin = |key: &str| {
-        let code = key.strip_prefix(Kind::ConditionEnd.short())?;
-        vocabulary.key(&format!("{}{code}", Kind::Condition.short()))
-    };
-    vocabulary.keys.iter().map(|entry| begin(&entry.key)).collect()
+/// What facts need of a vocabulary.
+pub struct Words {
+    /// For each known key, the condition that it ends, if it is the end of one.
+    pub ends: Vec<Option<u32>>,
+    pub numbers: Vec<Number>,
+}
+
+impl Words {
+    /// Looks up which keys end which.
+    pub fn of(vocabulary: &Vocabulary) -> Self {
+        let begin = |key: &str| {
+            let code = key.strip_prefix(Kind::ConditionEnd.short())?;
+            vocabulary.key(&format!("{}{code}", Kind::Condition.short()))
+        };
+        let ends = vocabulary.keys.iter().map(|entry| begin(&entry.key)).collect();
+        Self { ends, numbers: vocabulary.numbers.clone() }
+    }
 }

@@ -3,10 +3,12 @@
 //! Owns the formula of every input; scaling and weights are others'. Reads nothing after the day.
 
 use super::config::{
-    COUNT_DAYS, COURSE, FactsConfig, GAPS, LATELY_DAYS, PER_KEY, PER_NUMBER, RECENCY_DAYS, SINCE_DAYS,
+    AHEAD_YEARS, COUNT_DAYS, COURSE, FactsConfig, GAPS, LATELY_DAYS, PER_KEY, PER_NUMBER, RECENCY_DAYS, SINCE_DAYS,
+    Words,
 };
 use crate::prediction::network::packed::Asked;
 use crate::prediction::network::{History, NumberEntry};
+use crate::prediction::vocabulary::{KNOTS, Number};
 
 /// One input and its value.
 pub type Fact = (u32, f32);
@@ -35,8 +37,8 @@ struct Course {
     first: (f32, i32),
 }
 
-/// Extracts the non-zero facts of a window at the end of `day`, inputs ascending. `ends` as [`super::ends`] gives it.
-pub fn facts(asked: &Asked, day: i32, config: &FactsConfig, ends: &[Option<u32>]) -> Vec<Fact> {
+/// Extracts the non-zero facts of a window at the end of `day`, inputs ascending.
+pub fn facts(asked: &Asked, day: i32, config: &FactsConfig, words: &Words) -> Vec<Fact> {
     let history = asked.history;
     let known = history.known_days(day).clamp(asked.first, asked.end.max(asked.first));
     let days = &history.days[asked.first..known];
@@ -53,7 +55,7 @@ pub fn facts(asked: &Asked, day: i32, config: &FactsConfig, ends: &[Option<u32>]
             let slot = slot(history, entry.key, config);
             keys[slot].see(since, last_slot_day[slot] != active.day);
             last_slot_day[slot] = active.day;
-            if let Some(Some(begun)) = ends.get(slot) {
+            if let Some(Some(begun)) = words.ends.get(slot) {
                 keys[*begun as usize].open -= 1;
             }
             if let Some(number) = entry.number {
@@ -66,8 +68,8 @@ pub fn facts(asked: &Asked, day: i32, config: &FactsConfig, ends: &[Option<u32>]
         seen.facts(slot * PER_KEY, &mut facts);
     }
     for (number, course) in numbers.iter().enumerate() {
-        if let Some(course) = course {
-            course.facts(config.first_number() + number * PER_NUMBER, &mut facts);
+        if let (Some(course), Some(meaning)) = (course, words.numbers.get(number)) {
+            course.facts(meaning, config.first_number() + number * PER_NUMBER, &mut facts);
         }
     }
     let shown = days.iter().map(|active| day - active.day + 1);
@@ -146,7 +148,7 @@ impl Seen {
 }
 
 impl Course {
-    fn facts(&self, base: usize, facts: &mut Vec<Fact>) {
+    fn facts(&self, number: &Number, base: usize, facts: &mut Vec<Fact>) {
         let last = self.last.standardised;
         let mut course = [0f32; COURSE];
         course[0] = last;
@@ -160,11 +162,15 @@ impl Course {
         for (i, &value) in course.iter().enumerate().filter(|(_, value)| **value != 0.0) {
             facts.push(((base + i) as u32, value));
         }
-        let knot = base + COURSE + self.last.knot as usize;
-        for (input, share) in [(knot, 1.0 - self.last.share), (knot + 1, self.last.share)] {
-            if share != 0.0 {
-                facts.push((input as u32, share));
-            }
+        let mut hats = |first: usize, knot: u32, share: f32| {
+            let knot = (first + knot as usize) as u32;
+            facts.extend([(knot, 1.0 - share), (knot + 1, share)].into_iter().filter(|hat| hat.1 != 0.0));
+        };
+        hats(base + COURSE, self.last.knot, self.last.share);
+        if self.lately > 1 {
+            let ahead = (last + AHEAD_YEARS * course[2]) * number.sd + number.mean;
+            let (knot, share) = number.knot(f64::from(ahead));
+            hats(base + COURSE + KNOTS, knot, share);
         }
     }
 }

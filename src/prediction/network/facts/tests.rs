@@ -4,6 +4,7 @@ use super::config::{COURSE, PER_KEY, SINCE_DAYS};
 use super::*;
 use crate::patient_record::timeline::Kind;
 use crate::prediction::network::{Day, Entry, History, NumberEntry, initial_parameters};
+use crate::prediction::vocabulary::{KNOTS, Number};
 use fused_ops::{HazardTargets, hazard_loss};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -15,8 +16,10 @@ fn config() -> FactsConfig {
 }
 
 /// Key 0 begins a condition, key 1 ends it, key 2 carries the number, key 3 is known, key 4 is unknown.
-fn no_ends() -> Arc<[Option<u32>]> {
-    Arc::from([None, Some(0), None, None])
+fn words() -> Arc<Words> {
+    let knots = (0..KNOTS).map(|i| i as f32 / 8.0 - 2.0).collect();
+    let number = Number { code: "L:1".into(), unit: "1".into(), knots, mean: 0.0, sd: 1.0 };
+    Arc::new(Words { ends: vec![None, Some(0), None, None], numbers: vec![number] })
 }
 
 fn history(days: &[(i32, &[u32])]) -> History {
@@ -34,7 +37,7 @@ fn history(days: &[(i32, &[u32])]) -> History {
 }
 
 fn of(history: &History, day: i32, without: &[u32]) -> Vec<Fact> {
-    facts(&Asked::at(history, day, usize::MAX, without), day, &config(), &no_ends())
+    facts(&Asked::at(history, day, usize::MAX, without), day, &config(), &words())
 }
 
 fn at(facts: &[Fact], input: usize) -> f32 {
@@ -60,6 +63,11 @@ fn every_kind_of_input_says_what_its_name_says() {
     let number = config().first_number();
     assert_eq!(at(&facts, number + COURSE + 7), 0.75);
     assert_eq!(at(&facts, number + COURSE + 8), 0.25);
+    let ahead = number + COURSE + KNOTS;
+    assert!((ahead..ahead + KNOTS).all(|input| at(&facts, input) == 0.0), "one value lately has no course");
+    let early = of(&history, 15_090, &[]);
+    let leads = (ahead..ahead + KNOTS).map(|input| (input - ahead) as f32 * at(&early, input)).sum::<f32>() / 8.0 - 2.0;
+    assert!((leads - (0.0 + 2.0 * 0.365)).abs() < 1e-3, "1 in 1000 days from 0 leads to 0.73 in two years: {leads}");
     let slope = 1.0 / (1_000.0 / 365.0);
     assert!((at(&facts, number + 2) - if 15_365 - 14_000 <= 1095 { slope } else { 0.0 }).abs() < 1e-5);
     assert!(at(&facts, (KEYS + Kind::Condition as usize) * PER_KEY) > 0.0, "an unknown code counts for its kind");
@@ -91,7 +99,7 @@ fn learning(seed: u64) -> (Parameters, Facts) {
     }
     let inputs = config.inputs();
     weights.insert(SCALE.to_owned(), Tensor::from_vec(vec![0.5f32; inputs], inputs, &Device::Cpu).unwrap());
-    let facts = Facts::learning(config, weights.clone(), no_ends()).unwrap();
+    let facts = Facts::learning(config, weights.clone(), words()).unwrap();
     (weights, facts)
 }
 
@@ -114,7 +122,7 @@ fn every_weight_receives_a_gradient_that_matches_finite_differences() {
     });
     let loss = || {
         let weights: Parameters = vars.iter().map(|(name, var)| (name.clone(), var.as_tensor().clone())).collect();
-        let reader = Facts::learning(config(), weights, no_ends()).unwrap();
+        let reader = Facts::learning(config(), weights, words()).unwrap();
         let gathered = reader.gather(&asked, &mut || false);
         hazard_loss(&reader.forward(&gathered, 0.2, 4).unwrap(), &targets).unwrap()
     };
@@ -146,7 +154,7 @@ fn a_packaged_reader_reads_like_the_one_that_was_learned_and_a_batch_like_its_me
     let life = history(&[(14_000, &[0, 2]), (15_000, &[1, 2]), (15_300, &[3]), (15_320, &[3, 4])]);
     let readings = [14_500, 15_330, 15_400].map(|day| Reading { history: &life, day, without: &[] });
     let together = learned.hazards(&readings).unwrap();
-    let packaged = Facts::packaged(config(), learned.to_package().unwrap(), no_ends()).unwrap();
+    let packaged = Facts::packaged(config(), learned.to_package().unwrap(), words()).unwrap();
     for (reading, learned) in readings.iter().zip(&together) {
         let alone = &packaged.hazards(&[*reading]).unwrap()[0];
         for (a, b) in alone.iter().flatten().zip(learned.iter().flatten()) {
@@ -183,5 +191,5 @@ fn a_table_of_another_shape_is_refused() {
     let columns = weights.get("facts.linear.columns").unwrap();
     let n = columns.elem_count();
     weights.insert("facts.linear.columns".into(), Tensor::from_vec(vec![99u32; n], n, &Device::Cpu).unwrap());
-    assert!(Facts::packaged(config(), weights, no_ends()).is_err());
+    assert!(Facts::packaged(config(), weights, words()).is_err());
 }
