@@ -10,7 +10,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use config::{FactsConfig, LINEAR, SCALE, STATE, ends};
+pub use config::{FactsConfig, LINEAR, SCALE, STATE, Words};
 pub use extract::{Fact, facts};
 pub use table::{Sparse, Table};
 
@@ -42,7 +42,7 @@ pub struct Facts {
     linear: Table,
     state: Table,
     scale: Vec<f32>,
-    ends: Arc<[Option<u32>]>,
+    words: Arc<Words>,
 }
 
 /// Facts of several moments, ready for the network.
@@ -73,7 +73,7 @@ pub fn scales<'a>(rows: impl Iterator<Item = &'a [Fact]>, inputs: usize, least_s
 
 impl Facts {
     /// Joins a shape and weights that are being learned; `weights` holds [`SCALE`] beside those of the shape.
-    pub fn learning(config: FactsConfig, mut weights: Parameters, ends: Arc<[Option<u32>]>) -> Result<Self> {
+    pub fn learning(config: FactsConfig, mut weights: Parameters, words: Arc<Words>) -> Result<Self> {
         let scale = take_scale(&config, &mut weights)?;
         if let Err(why) = config.check().and_then(|()| check_parameters(&config.weights(), &weights)) {
             bail!("{why}");
@@ -81,7 +81,7 @@ impl Facts {
         let table = |weights: &mut Parameters, name| weights.remove(name).map(Table::Dense);
         let (linear, state) = (table(&mut weights, LINEAR), table(&mut weights, STATE));
         let (Some(linear), Some(state)) = (linear, state) else { bail!("a table is missing") };
-        Ok(Self { config, weights, linear, state, scale, ends })
+        Ok(Self { config, weights, linear, state, scale, words })
     }
 
     /// Prepares for reading only: keeps of both tables what is not zero.
@@ -91,7 +91,7 @@ impl Facts {
     }
 
     /// Joins a shape and the weights of a package, whose tables are sparse.
-    pub fn packaged(config: FactsConfig, mut weights: Parameters, ends: Arc<[Option<u32>]>) -> Result<Self> {
+    pub fn packaged(config: FactsConfig, mut weights: Parameters, words: Arc<Words>) -> Result<Self> {
         let scale = take_scale(&config, &mut weights)?;
         let linear = Sparse::read(&mut weights, LINEAR, config.inputs(), config.outcomes)?;
         let state = Sparse::read(&mut weights, STATE, config.inputs(), config.wide)?;
@@ -99,7 +99,7 @@ impl Facts {
         if let Err(why) = config.check().and_then(|()| check_parameters(&dense, &weights)) {
             bail!("{why}");
         }
-        Ok(Self { config, weights, linear: Table::Sparse(linear), state: Table::Sparse(state), scale, ends })
+        Ok(Self { config, weights, linear: Table::Sparse(linear), state: Table::Sparse(state), scale, words })
     }
 
     /// The weights as a package keeps them, sparse tables as counts, columns and values.
@@ -121,7 +121,7 @@ impl Facts {
         let mut age_sex = Vec::new();
         for asked in asked {
             for &day in &asked.read_outs {
-                for (input, value) in facts(asked, day, &self.config, &self.ends) {
+                for (input, value) in facts(asked, day, &self.config, &self.words) {
                     let value = (value * self.scale[input as usize]).clamp(-LARGEST, LARGEST);
                     if value != 0.0 && !dropped() {
                         bags.push(input, value);
