@@ -216,8 +216,8 @@ mod tests {
 
     /// Weight every half year from 20 to 70, diabetes at 50, a report that no model reads.
     fn life(number: u8, split: Split) -> PatientRow {
-        let mut days: Vec<(i32, u32, Option<(u16, f32)>)> =
-            (40..140).map(|half| (half * 182, 0, Some((0, 60.5 + half as f32)))).collect();
+        let weighed = |half: i32| (half * 182, 0, Some((0_u16, 60.5 + half as f32)));
+        let mut days: Vec<_> = (40..140).map(weighed).collect();
         days.push((18_250, 1, None));
         days.push((18_250, 2, None));
         days.sort_by_key(|(day, fact, _)| (*day, *fact));

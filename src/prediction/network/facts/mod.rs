@@ -138,10 +138,10 @@ impl Facts {
     pub fn forward(&self, gathered: &Gathered, share: f32, seed: u64) -> Result<Tensor> {
         let wide = self.state.sum(&gathered.bags)?;
         let additive = self.linear.sum(&gathered.bags)?;
-        self.from_sums(&wide, &additive, &gathered.age_sex, share, seed)
+        self.read_sums(&wide, &additive, &gathered.age_sex, share, seed)
     }
 
-    fn from_sums(&self, wide: &Tensor, additive: &Tensor, age_sex: &[f32], share: f32, seed: u64) -> Result<Tensor> {
+    fn read_sums(&self, wide: &Tensor, additive: &Tensor, age_sex: &[f32], share: f32, seed: u64) -> Result<Tensor> {
         let (w, mut masks) = (&self.weights, Masks::new(seed));
         let h = masks.drop(&wide.broadcast_add(&w["wide.bias"])?.gelu_erf()?, share)?;
         let mixed = linear(&rms_norm(&h, &w["wide.norm"])?, &w["wide.mix"])?.broadcast_add(&w["wide.mix.bias"])?;
@@ -216,7 +216,7 @@ impl Reader for Facts {
         let gathered = self.gather(&[Self::asked(&reading)], &mut || false);
         let wide = Var::from_tensor(&self.state.sum(&gathered.bags)?)?;
         let additive = Var::from_tensor(&self.linear.sum(&gathered.bags)?)?;
-        let log_hazards = self.from_sums(&wide, &additive, &gathered.age_sex, 0.0, 0)?;
+        let log_hazards = self.read_sums(&wide, &additive, &gathered.age_sex, 0.0, 0)?;
         let summed = log_hazards.reshape((BINS, self.config.outcomes))?.narrow(0, 0, bins)?.narrow(1, outcome, 1)?;
         let grads = summed.exp()?.sum_all()?.backward()?;
         let (Some(by_wide), Some(by_additive)) = (grads.get(&wide), grads.get(&additive)) else {

@@ -100,11 +100,6 @@ impl Sparse {
         Ok(Self { starts, columns, values, width })
     }
 
-    /// Weights that are not zero.
-    pub fn len(&self) -> usize {
-        self.values.len()
-    }
-
     fn row(&self, row: usize) -> impl Iterator<Item = (usize, f32)> + '_ {
         let range = self.starts[row] as usize..self.starts[row + 1] as usize;
         self.columns[range.clone()].iter().map(|&column| column as usize).zip(self.values[range].iter().copied())
