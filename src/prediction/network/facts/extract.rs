@@ -1,112 +1,30 @@
-//! From a history and a day to facts: counts, recencies, open conditions, days since, the course of numbers.
+//! From what a window shows to facts: counts, recencies, open conditions, days since, the course of numbers.
 //!
-//! Owns the formula of every input; scaling and weights are others'. Reads nothing after the day.
+//! Owns the formula of every input; scaling and weights are others'.
 
-use super::config::{
-    AHEAD_YEARS, COUNT_DAYS, COURSE, FactsConfig, GAPS, LATELY_DAYS, PER_KEY, PER_NUMBER, RECENCY_DAYS, SINCE_DAYS,
-    Words,
-};
+use super::config::{AHEAD_YEARS, COURSE, FactsConfig, GAPS, PER_KEY, PER_NUMBER, RECENCY_DAYS, SINCE_DAYS, Words};
+use super::survey::{Course, Seen, Survey};
+use crate::prediction::network::History;
 use crate::prediction::network::packed::Asked;
-use crate::prediction::network::{History, NumberEntry};
 use crate::prediction::vocabulary::{KNOTS, Number};
 
 /// One input and its value.
 pub type Fact = (u32, f32);
 
-/// What was seen of one key.
-#[derive(Clone, Copy, Default)]
-struct Seen {
-    counts: [u32; COUNT_DAYS.len()],
-    days_lately: u32,
-    /// Days since it was last seen, at least 1; 0: never.
-    since: i32,
-    /// How often it began less how often it ended.
-    open: i32,
-}
-
-/// What was seen of one number.
-#[derive(Clone, Copy)]
-struct Course {
-    last: NumberEntry,
-    since: i32,
-    lately: u32,
-    sum: f32,
-    most: f32,
-    least: f32,
-    /// First standardised value lately, and days since it.
-    first: (f32, i32),
-}
-
 /// Extracts the non-zero facts of a window at the end of `day`, inputs ascending.
 pub fn facts(asked: &Asked, day: i32, config: &FactsConfig, words: &Words) -> Vec<Fact> {
-    let history = asked.history;
-    let known = history.known_days(day).clamp(asked.first, asked.end.max(asked.first));
-    let days = &history.days[asked.first..known];
-    let mut keys = vec![Seen::default(); config.slots()];
-    let mut numbers: Vec<Option<Course>> = vec![None; config.numbers];
-    let (mut entries, mut last_slot_day) = (0_u32, vec![i32::MIN; config.slots()]);
-    for active in days {
-        let since = day - active.day + 1;
-        for entry in &history.entries[active.start as usize..active.end as usize] {
-            if asked.without.contains(&entry.key) {
-                continue;
-            }
-            entries += 1;
-            let slot = slot(history, entry.key, config);
-            keys[slot].see(since, last_slot_day[slot] != active.day);
-            last_slot_day[slot] = active.day;
-            if let Some(Some(begun)) = words.ends.get(slot) {
-                keys[*begun as usize].open -= 1;
-            }
-            if let Some(number) = entry.number {
-                see_number(&mut numbers[number.number as usize], number, since);
-            }
-        }
-    }
+    let survey = Survey::of(asked, day, config, words);
     let mut facts = Vec::with_capacity(2048);
-    for (slot, seen) in keys.iter().enumerate().filter(|(_, seen)| seen.since > 0) {
+    for (slot, seen) in survey.keys.iter().enumerate().filter(|(_, seen)| seen.since > 0) {
         seen.facts(slot * PER_KEY, &mut facts);
     }
-    for (number, course) in numbers.iter().enumerate() {
+    for (number, course) in survey.numbers.iter().enumerate() {
         if let (Some(course), Some(meaning)) = (course, words.numbers.get(number)) {
             course.facts(meaning, config.first_number() + number * PER_NUMBER, &mut facts);
         }
     }
-    let shown = days.iter().map(|active| day - active.day + 1);
-    plain(config.first_plain(), history, day, entries, &shown.collect::<Vec<_>>(), &mut facts);
+    plain(config.first_plain(), asked.history, day, survey.entries, &survey.shown, &mut facts);
     facts
-}
-
-/// The slot of a key: its own where it is known, its kind's otherwise.
-pub fn slot(history: &History, key: u32, config: &FactsConfig) -> usize {
-    match (key as usize).checked_sub(config.keys) {
-        None => key as usize,
-        Some(unknown) => config.keys + history.unknown.get(unknown).map_or(0, |(kind, _)| *kind as usize),
-    }
-}
-
-fn see_number(course: &mut Option<Course>, number: NumberEntry, since: i32) {
-    let value = number.standardised;
-    let before = course.take().filter(|_| since > 0);
-    let mut now = before.unwrap_or(Course {
-        last: number,
-        since,
-        lately: 0,
-        sum: 0.0,
-        most: f32::MIN,
-        least: f32::MAX,
-        first: (value, since),
-    });
-    (now.last, now.since) = (number, since);
-    if since <= LATELY_DAYS {
-        if now.lately == 0 {
-            now.first = (value, since);
-        }
-        now.lately += 1;
-        now.sum += value;
-        (now.most, now.least) = (now.most.max(value), now.least.min(value));
-    }
-    *course = Some(now);
 }
 
 /// Two neighbouring hats: the place of `x` among `corners`, as (lower corner, share of the upper).
@@ -118,21 +36,13 @@ fn hats(x: f32, corners: &[f32]) -> (usize, f32) {
 }
 
 impl Seen {
-    fn see(&mut self, since: i32, new_day: bool) {
-        for (count, window) in self.counts.iter_mut().zip(COUNT_DAYS) {
-            *count += u32::from(since <= window);
-        }
-        self.days_lately += u32::from(new_day && since <= LATELY_DAYS);
-        (self.since, self.open) = (since, self.open + 1);
-    }
-
     fn facts(&self, base: usize, facts: &mut Vec<Fact>) {
         let mut give = |offset: usize, value: f32| {
             if value != 0.0 {
                 facts.push(((base + offset) as u32, value));
             }
         };
-        let counts = COUNT_DAYS.len();
+        let counts = self.counts.len();
         self.counts.iter().enumerate().for_each(|(i, &count)| give(i, (count as f32).ln_1p()));
         for (i, span) in RECENCY_DAYS.iter().enumerate() {
             let recency = (-self.since as f32 / span).exp();

@@ -6,6 +6,7 @@
 
 mod config;
 mod extract;
+mod survey;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -164,7 +165,7 @@ impl Facts {
                 if reading.without.contains(&entry.key) {
                     continue;
                 }
-                owners.insert(extract::slot(history, entry.key, &self.config), entry.key);
+                owners.insert(survey::slot(history, entry.key, &self.config), entry.key);
                 if let Some(number) = entry.number {
                     owners.insert(self.config.slots() + number.number as usize, entry.key);
                 }
