@@ -1,7 +1,7 @@
 //! The readers of finished runs, exactly as a package will keep them, and how much each counts.
 //!
 //! Owns the way from a run's best weights to package bytes and back, and the choice, on validation patients, between
-//! the two kinds of readers. Runs of one kind count equally.
+//! the kinds of readers. Runs of one kind count equally.
 
 use super::train::lives::Life;
 use super::train::run::{BEST, RunFile};
@@ -13,11 +13,15 @@ use crate::prediction::package::{PackagedReader, half_precision, widened};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
 use anyhow::Context;
+use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
 
-/// Shares of the average that readers of facts are tried with.
-const SHARES: [f64; 5] = [0.0, 1.0 / 3.0, 0.5, 2.0 / 3.0, 1.0];
+/// Shares of the average are tried in steps of one over this.
+const STEPS: usize = 4;
+
+/// How much readers of facts, of days and trees count together; they sum to 1.
+pub type Shares = [f64; 3];
 
 /// One reader of the package to be.
 pub struct Member {
@@ -35,6 +39,7 @@ impl Member {
         let weights: Parameters = best.into_iter().collect();
         let (kind, weights) = match &file.reader {
             ReaderConfig::Days(_) => ("days", weights),
+            ReaderConfig::Trees(_) => ("trees", weights),
             ReaderConfig::Facts(config) => {
                 let learned = Facts::learning(config.clone(), weights, Arc::new(Words::of(vocabulary)))?;
                 ("facts", learned.to_package()?)
@@ -47,21 +52,36 @@ impl Member {
         Ok(Self { packaged, bytes, reader })
     }
 
-    fn reads_facts(&self) -> bool {
-        matches!(self.packaged.reader, ReaderConfig::Facts(_))
+    /// Place among [`Shares`].
+    fn kind(&self) -> usize {
+        match self.packaged.reader {
+            ReaderConfig::Facts(_) => 0,
+            ReaderConfig::Days(_) => 1,
+            ReaderConfig::Trees(_) => 2,
+        }
     }
 }
 
-/// What was found for one share.
+/// What was found for one choice.
 pub struct Tried {
-    pub facts_share: f64,
+    pub shares: Shares,
     /// Mean AUROC over validation outcomes, after the gap.
     pub auroc: f64,
     pub outcomes: usize,
 }
 
-/// Tries how much readers of facts should count beside readers of days, sets the members' weights to the best by
-/// validation, and says what was tried. `hazards` by member.
+impl Tried {
+    /// The choice and what it gave, for people.
+    pub fn text(&self) -> String {
+        let ([facts, days, trees], auroc, outcomes) = (self.shares, self.auroc, self.outcomes);
+        format!(
+            "facts {facts:.2}, days {days:.2}, trees {trees:.2} of the average: mean AUROC {auroc:.4} over {outcomes} outcomes"
+        )
+    }
+}
+
+/// Tries how much each kind of reader should count, sets the members' weights to the best by validation, and says
+/// what was tried. `hazards` by member.
 pub fn weigh(
     members: &mut [Member],
     phenotypes: &Phenotypes,
@@ -69,33 +89,42 @@ pub fn weigh(
     moments: &[Moment],
     hazards: &[Vec<Hazards>],
 ) -> Vec<Tried> {
-    let facts = members.iter().filter(|member| member.reads_facts()).count();
-    let days = members.len() - facts;
-    let tried: Vec<Tried> = SHARES
-        .into_iter()
-        .filter(|&share| (facts > 0 || share == 0.0) && (days > 0 || share == 1.0))
-        .map(|facts_share| {
-            let weights = weights(members, facts, facts_share);
+    let tried: Vec<Tried> = choices(members)
+        .into_par_iter()
+        .map(|shares| {
+            let weights = weights(members, shares);
             let averaged = |row: usize, outcome: usize, gap: usize, bins: usize| {
                 let each = weights.iter().zip(hazards).filter(|(weight, _)| **weight > 0.0);
                 each.map(|(weight, of)| weight * gap_risk(&of[row], outcome, gap, bins)).sum::<f64>()
             };
             let (auroc, outcomes) = mean_auroc(phenotypes, &scores(phenotypes, lives, moments, &averaged));
-            Tried { facts_share, auroc, outcomes }
+            Tried { shares, auroc, outcomes }
         })
         .collect();
-    let best = tried.iter().max_by(|a, b| a.auroc.total_cmp(&b.auroc)).map_or(0.5, |best| best.facts_share);
-    let chosen = weights(members, facts, best);
-    members.iter_mut().zip(chosen).for_each(|(member, weight)| member.packaged.weight = weight);
+    if let Some(best) = tried.iter().max_by(|a, b| a.auroc.total_cmp(&b.auroc)) {
+        let chosen = weights(members, best.shares);
+        members.iter_mut().zip(chosen).for_each(|(member, weight)| member.packaged.weight = weight);
+    }
     tried
 }
 
-/// Each member's part of the average; they sum to 1.
-fn weights(members: &[Member], facts: usize, facts_share: f64) -> Vec<f64> {
-    let days = (members.len() - facts).max(1) as f64;
-    let of = |member: &Member| match member.reads_facts() {
-        true => facts_share / facts as f64,
-        false => (1.0 - facts_share) / days,
-    };
-    members.iter().map(of).collect()
+/// Every way to share the average among the kinds that there are.
+fn choices(members: &[Member]) -> Vec<Shares> {
+    let there = |kind: usize| members.iter().any(|member| member.kind() == kind);
+    let mut all = Vec::new();
+    for facts in 0..=STEPS {
+        for days in 0..=STEPS - facts {
+            let steps = [facts, days, STEPS - facts - days];
+            if (0..3).all(|kind| there(kind) || steps[kind] == 0) {
+                all.push(steps.map(|step| step as f64 / STEPS as f64));
+            }
+        }
+    }
+    all
+}
+
+/// Each member's part of the average; members of one kind count equally.
+fn weights(members: &[Member], shares: Shares) -> Vec<f64> {
+    let alike = |kind: usize| members.iter().filter(|member| member.kind() == kind).count() as f64;
+    members.iter().map(|member| shares[member.kind()] / alike(member.kind())).collect()
 }

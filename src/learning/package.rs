@@ -6,7 +6,7 @@
 use super::card::{Described, Origin, chai, page};
 use super::evaluate::cohort::{self, label};
 use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
-use super::members::{Member, Tried, weigh};
+use super::members::{Member, weigh};
 use super::shard::{Dataset, Split};
 use super::train::lives::{Life, Words, lives};
 use super::train::run::RunFile;
@@ -64,8 +64,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     let mut validation = judge(&members, Split::Validation, "validation")?;
     let tried = weigh(&mut members, &phenotypes, &validation.lives, &validation.moments, &validation.hazards);
     for one in &tried {
-        let Tried { facts_share, auroc, outcomes } = one;
-        eprintln!("facts count {facts_share:.2}: validation mean AUROC {auroc:.4} over {outcomes} outcomes");
+        eprintln!("validation: {}", one.text());
     }
     let mut calibration = judge(&members, Split::Calibration, "calibration")?;
     for judged in [&mut validation, &mut calibration] {
@@ -126,7 +125,7 @@ struct Window {
 fn window(files: &[RunFile]) -> anyhow::Result<Window> {
     let mut all = files.iter().filter_map(|file| match &file.reader {
         ReaderConfig::Days(config) => Some((config.text_buckets, config.context)),
-        ReaderConfig::Facts(_) => None,
+        ReaderConfig::Facts(_) | ReaderConfig::Trees(_) => None,
     });
     let (text_buckets, context) = all.next().unwrap_or((1, usize::MAX));
     if all.any(|other| other != (text_buckets, context)) {

@@ -8,7 +8,7 @@ use super::answer::{Abstention, Answer, Explain, Oracle, Question, Reason, Reaso
 use super::distance::Distance;
 use super::false_alerts::FalseAlerts;
 use super::network::{
-    Facts, Hazards, History, NetworkConfig, Parameters, Reader, ReaderConfig, Reading, Transformer, facts, risk,
+    Facts, Hazards, History, NetworkConfig, Parameters, Reader, ReaderConfig, Reading, Transformer, Trees, facts, risk,
     text_buckets,
 };
 use super::package::{CALIBRATION, DISTANCE, Fitted, Limits, PHENOTYPES, Package, VOCABULARY};
@@ -94,7 +94,7 @@ impl Model {
         // Facts need neither text nor a window; a package without a transformer has no use for either number.
         let days = package.manifest.readers.iter().find_map(|packaged| match &packaged.reader {
             ReaderConfig::Days(config) => Some((config.text_buckets, config.context)),
-            ReaderConfig::Facts(_) => None,
+            ReaderConfig::Facts(_) | ReaderConfig::Trees(_) => None,
         });
         let (text_buckets, context) = days.unwrap_or((1, usize::MAX));
         let (outcomes, computed) = outcomes(&package, &phenotypes)?;
@@ -321,6 +321,9 @@ pub fn reader(
     Ok(match config {
         ReaderConfig::Facts(config) => {
             Box::new(Facts::packaged(config, weights, Arc::new(facts::Words::of(vocabulary)))?)
+        }
+        ReaderConfig::Trees(config) => {
+            Box::new(Trees::packaged(config, weights, Arc::new(facts::Words::of(vocabulary)))?)
         }
         ReaderConfig::Days(config) => {
             let keys = known_keys(vocabulary, config.text_buckets);

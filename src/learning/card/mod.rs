@@ -77,21 +77,18 @@ pub fn today() -> String {
 impl Origin {
     /// Of runs about to be packaged, and what was tried of how much each kind of reader counts.
     pub fn of(name: &str, dataset: &Dataset, folders: &[PathBuf], runs: &[RunFile], tried: &[Tried]) -> Self {
-        let facts = runs.iter().filter(|run| matches!(run.reader, ReaderConfig::Facts(_))).count();
-        let days = runs.len() - facts;
-        let kinds = [(facts, "reader(s) of facts of the whole life"), (days, "transformer(s) over active days")];
-        let choice = |one: &Tried| {
-            let Tried { facts_share, auroc, outcomes } = one;
-            format!(
-                "readers of facts counting {facts_share:.2} of the average: mean AUROC {auroc:.4} over {outcomes} outcomes"
-            )
-        };
+        let count = |is: fn(&ReaderConfig) -> bool| runs.iter().filter(|run| is(&run.reader)).count();
+        let kinds = [
+            (count(|reader| matches!(reader, ReaderConfig::Facts(_))), "reader(s) of facts of the whole life"),
+            (count(|reader| matches!(reader, ReaderConfig::Days(_))), "transformer(s) over active days"),
+            (count(|reader| matches!(reader, ReaderConfig::Trees(_))), "reader(s) of boosted trees on the whole life"),
+        ];
         Self {
             name: name.to_owned(),
             made: today(),
             program: env!("CARGO_PKG_VERSION").to_owned(),
             readers: kinds.iter().filter(|kind| kind.0 > 0).map(|(count, kind)| format!("{count} {kind}")).collect(),
-            choices: tried.iter().map(choice).collect(),
+            choices: tried.iter().map(Tried::text).collect(),
             patients: dataset.patients.clone(),
             data_sha256: dataset.sha256.clone(),
             lint: lint(folders, dataset),

@@ -14,6 +14,7 @@ mod pupil;
 pub mod run;
 pub mod settings;
 pub mod targets;
+mod trees;
 pub mod validate;
 pub mod windows;
 

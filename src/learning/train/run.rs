@@ -8,6 +8,7 @@ use super::optimiser::{Optimiser, Weight};
 use super::pupil::{Lesson, Pupil};
 use super::settings::{ReaderKind, TrainSettings};
 use super::targets::{base_rates, seen};
+use super::trees;
 use super::validate::{LEAST_EVENTS, gap_risk, hazards, mean_auroc, moments, scores};
 use super::windows::Window;
 use crate::learning::shard::{Dataset, Split, hex};
@@ -74,6 +75,9 @@ pub fn train(
     let dataset = Dataset::open(data)?;
     let vocabulary = dataset.vocabulary()?;
     let phenotypes = Phenotypes::parse(definitions)?;
+    if settings.reader == ReaderKind::Trees {
+        return train_trees(&dataset, &vocabulary, &phenotypes, definitions, settings, run);
+    }
     let mut trainer = Trainer::new(&dataset, &vocabulary, &phenotypes, settings, run)?;
     let file = RunFile {
         reader: trainer.pupil.config(),
@@ -85,6 +89,39 @@ pub fn train(
     };
     std::fs::write(run.join(RUN), serde_json::to_string_pretty(&file)?)?;
     trainer.run(steps)
+}
+
+/// Trees are fitted one ensemble after another, not step by step.
+fn train_trees(
+    dataset: &Dataset,
+    vocabulary: &Vocabulary,
+    phenotypes: &Phenotypes,
+    definitions: &str,
+    settings: &TrainSettings,
+    run: &Path,
+) -> anyhow::Result<Validation> {
+    let words = Words { vocabulary, phenotypes, text_buckets: 1 };
+    let bar = spinner("reading patients");
+    let mut train = lives(dataset, Split::Train, &words, &|n| bar.set_position(n as u64))?;
+    let validation = lives(dataset, Split::Validation, &words, &|n| bar.set_position(n as u64))?;
+    bar.finish_and_clear();
+    if settings.data.patients > 0 {
+        train.truncate(settings.data.patients);
+    }
+    let lesson = trees::Lesson { settings, vocabulary, phenotypes, train: &train, validation: &validation };
+    let bar = steps_bar(1, 0);
+    let best = trees::fit(&lesson, run, &bar)?;
+    bar.finish();
+    let file = RunFile {
+        reader: ReaderConfig::Trees(trees::config(&lesson)),
+        weights: 0,
+        within_years: settings.data.within_years,
+        data_sha256: dataset.sha256.clone(),
+        phenotypes: definitions.to_owned(),
+        settings: settings.clone(),
+    };
+    std::fs::write(run.join(RUN), serde_json::to_string_pretty(&file)?)?;
+    Ok(best)
 }
 
 struct Trainer<'a> {
@@ -125,6 +162,7 @@ impl<'a> Trainer<'a> {
         let named = phenotypes.outcomes.len();
         let pupil: Box<dyn Pupil> = match settings.reader {
             ReaderKind::Days => Box::new(Days::new(settings, vocabulary, named)?),
+            ReaderKind::Trees => bail!("trees are fitted, not stepped"),
             ReaderKind::Facts => Box::new(FactsPupil::new(settings, vocabulary, named, &train)?),
         };
         let (base, task_weight) = base_rates(&train, phenotypes, settings, vocabulary.auxiliary.len());

@@ -13,6 +13,7 @@ pub struct TrainSettings {
     pub reader: ReaderKind,
     pub network: Shape,
     pub facts: FactsShape,
+    pub trees: TreesShape,
     pub data: Data,
     pub schedule: Schedule,
     pub loss: Loss,
@@ -26,6 +27,7 @@ impl Default for TrainSettings {
             seed: 0,
             reader: ReaderKind::Days,
             facts: FactsShape::default(),
+            trees: TreesShape::default(),
             network: Shape::default(),
             data: Data::default(),
             schedule: Schedule::default(),
@@ -43,6 +45,8 @@ pub enum ReaderKind {
     Facts,
     /// Reader (B): attention over active days.
     Days,
+    /// Reader (C): boosted trees on plain columns of the whole life.
+    Trees,
 }
 
 /// Shape of reader (A).
@@ -73,6 +77,42 @@ impl Default for FactsShape {
             rate: 1e-2,
             linear_threshold: 0.4,
             wide_threshold: 0.6,
+        }
+    }
+}
+
+/// How reader (C) is fitted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TreesShape {
+    /// Index days per patient.
+    pub index_days: usize,
+    /// Columns that fewer than this share of index days show are left out.
+    pub least_share: f64,
+    /// Trees per ensemble at most, and rounds without a better validation loss that end it.
+    pub rounds: usize,
+    pub patience: usize,
+    pub rate: f32,
+    pub leaves: usize,
+    /// Ridge on the leaves, and the least sum of second derivatives in one.
+    pub ridge: f32,
+    pub least_leaf: f32,
+    /// Share of the columns that each tree may use.
+    pub columns: f64,
+}
+
+impl Default for TreesShape {
+    fn default() -> Self {
+        Self {
+            index_days: 12,
+            least_share: 0.007,
+            rounds: 400,
+            patience: 30,
+            rate: 0.05,
+            leaves: 15,
+            ridge: 5.0,
+            least_leaf: 4.0,
+            columns: 0.1,
         }
     }
 }

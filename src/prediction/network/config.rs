@@ -1,6 +1,7 @@
 //! The shapes of readers. Stored in the package; refuses shapes that cannot be built.
 
 use super::facts::FactsConfig;
+use super::trees::TreesConfig;
 use serde::{Deserialize, Serialize};
 
 /// Edges of the time-to-event bins, in days after the as-of day.
@@ -16,6 +17,8 @@ pub enum ReaderConfig {
     Facts(FactsConfig),
     /// Reader (B): attention over active days.
     Days(NetworkConfig),
+    /// Reader (C): boosted trees on plain columns.
+    Trees(TreesConfig),
 }
 
 impl ReaderConfig {
@@ -24,6 +27,7 @@ impl ReaderConfig {
         match self {
             Self::Facts(config) => (config.keys, config.numbers, config.named),
             Self::Days(config) => (config.keys, config.numbers, config.named),
+            Self::Trees(config) => (config.keys, config.numbers, config.named),
         }
     }
 
@@ -32,6 +36,8 @@ impl ReaderConfig {
         match self {
             Self::Facts(config) => config.check(),
             Self::Days(config) => config.check(),
+            // Proved with its forests.
+            Self::Trees(_) => Ok(()),
         }
     }
 }

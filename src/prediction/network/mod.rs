@@ -12,6 +12,7 @@ mod packed;
 pub mod parameters;
 mod text;
 pub mod transformer;
+pub mod trees;
 
 pub use config::{BIN_EDGES_DAYS, BINS, NetworkConfig, ReaderConfig};
 pub use facts::{Facts, FactsConfig};
@@ -20,6 +21,7 @@ pub use packed::{Asked, Packed, SCALARS};
 pub use parameters::{Parameters, check_parameters, initial_parameters, transformer_weights};
 pub use text::text_buckets;
 pub use transformer::Transformer;
+pub use trees::{Trees, TreesConfig};
 
 /// One moment of one history, possibly with facts left out.
 #[derive(Clone, Copy)]

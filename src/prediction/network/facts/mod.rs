@@ -13,6 +13,7 @@ mod tests;
 
 pub use config::{FactsConfig, LINEAR, SCALE, STATE, Words};
 pub use extract::{Fact, facts};
+pub use survey::Survey;
 pub use table::{Sparse, Table};
 
 use super::config::BINS;

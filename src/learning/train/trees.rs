@@ -1,0 +1,224 @@
+//! Fitting reader (C): one boosted ensemble per outcome and horizon, stopped early on validation patients.
+//!
+//! Owns the table of training rows and what each ensemble is fitted on; the boosting itself is forust's. A finished
+//! ensemble is kept in the run folder at once, so that a stopped run goes on with the next one.
+
+use super::checkpoint::Validation;
+use super::lives::Life;
+use super::run::BEST;
+use super::settings::{TrainSettings, TreesShape};
+use super::targets::base_rates;
+use super::validate::{Moment, gap_risk, hazards, mean_auroc, moments, scores};
+use crate::learning::evaluate::cohort::{Window, label};
+use crate::prediction::network::facts::{FactsConfig, Words};
+use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, columns, forest_name, width};
+use crate::prediction::network::{Asked, BINS, Parameters, Trees, TreesConfig};
+use crate::prediction::phenotype::Phenotypes;
+use crate::prediction::vocabulary::Vocabulary;
+use anyhow::Context;
+use candle_core::{Device, Tensor};
+use forust_ml::{GradientBooster, Matrix};
+use indicatif::ProgressBar;
+use rayon::prelude::*;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Index days per validation life, and the seed that fixes them: those of the other readers' validations.
+const VALIDATION_DAYS: usize = 6;
+const VALIDATION_SEED: u64 = 20_260_101;
+/// Fewer training or validation events than these leave an ensemble at its base rate.
+const LEAST_TRAINING_EVENTS: usize = 30;
+const LEAST_VALIDATION_EVENTS: usize = 5;
+
+/// The patients that ensembles are fitted and stopped on.
+pub struct Lesson<'a> {
+    pub settings: &'a TrainSettings,
+    pub vocabulary: &'a Vocabulary,
+    pub phenotypes: &'a Phenotypes,
+    pub train: &'a [Life],
+    pub validation: &'a [Life],
+}
+
+/// Rows by columns, a column after the other, without columns that say nothing.
+struct Table {
+    rows: usize,
+    /// Values of each kept column.
+    columns: Vec<Vec<f32>>,
+}
+
+impl Table {
+    /// The values of some rows, column after column.
+    fn of(&self, rows: &[usize]) -> Vec<f64> {
+        self.columns.par_iter().flat_map_iter(|column| rows.iter().map(|&row| f64::from(column[row]))).collect()
+    }
+}
+
+/// The reader's shape.
+pub fn config(lesson: &Lesson) -> TreesConfig {
+    let mut horizons_days = lesson.phenotypes.horizons_days.clone();
+    horizons_days.sort_unstable();
+    TreesConfig {
+        keys: lesson.vocabulary.keys.len(),
+        numbers: lesson.vocabulary.numbers.len(),
+        named: lesson.phenotypes.outcomes.len(),
+        horizons_days,
+    }
+}
+
+/// Fits every ensemble that the run folder does not hold yet, and validates them together.
+pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Validation> {
+    let Lesson { settings, vocabulary, phenotypes, train, validation } = *lesson;
+    let shape = &settings.trees;
+    let config = config(lesson);
+    let words = Arc::new(Words::of(vocabulary));
+    let when = moments(train, shape.index_days, settings.data.within_years, settings.seed);
+    let check = moments(validation, shape.index_days, settings.data.within_years, VALIDATION_SEED);
+    bar.set_message("columns of every index day");
+    let (table, kept) = table(train, &when, &config, &words, shape.least_share, None);
+    let (check_table, _) = self::table(validation, &check, &config, &words, shape.least_share, Some(&kept));
+    bar.set_length((config.named * config.horizons_days.len()) as u64);
+    let mut all = Parameters::new();
+    for outcome in 0..config.named {
+        for (at, &days) in config.horizons_days.iter().enumerate() {
+            let name = forest_name(outcome, at);
+            bar.set_message(format!("{} within {days} days", phenotypes.outcomes[outcome].0));
+            let file = run.join(format!("forest-{name}.safetensors"));
+            let tensors = match candle_core::safetensors::load(&file, &Device::Cpu) {
+                Ok(kept) => kept.into_iter().collect(),
+                Err(_) => {
+                    let rows = labelled(phenotypes, train, &when, outcome, days);
+                    let stop = labelled(phenotypes, validation, &check, outcome, days);
+                    let forest = boost(&table, &rows, &check_table, &stop, &kept, settings.seed, shape)?;
+                    let tensors: Parameters = forest.tensors(&name)?.into_iter().collect();
+                    candle_core::safetensors::save(&tensors.clone().into_iter().collect(), &file)?;
+                    tensors
+                }
+            };
+            all.extend(tensors);
+            bar.inc(1);
+        }
+    }
+    let (base, _) = base_rates(train, phenotypes, settings, 0);
+    all.insert(BASE.to_owned(), Tensor::from_vec(base, BINS * config.named, &Device::Cpu)?);
+    candle_core::safetensors::save(&all.clone().into_iter().collect(), run.join(BEST))?;
+    let reader = Trees::packaged(config, all, words)?;
+    let when = moments(validation, VALIDATION_DAYS, settings.data.within_years, VALIDATION_SEED);
+    let hazards = hazards(&reader, validation, &when, &|_| ())?;
+    let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);
+    let (auroc, _) = mean_auroc(phenotypes, &scores(phenotypes, validation, &when, &risk));
+    Ok(Validation { step: bar.position(), epoch: 1.0, auroc, train_hazard_loss: 0.0, train_next_day_loss: 0.0 })
+}
+
+/// Columns of every moment; which are kept is decided on training patients.
+fn table(
+    lives: &[Life],
+    when: &[Moment],
+    config: &TreesConfig,
+    words: &Words,
+    least_share: f64,
+    kept: Option<&[usize]>,
+) -> (Table, Vec<usize>) {
+    let survey = FactsConfig {
+        wide: 1,
+        width: 1,
+        rank: 1,
+        keys: config.keys,
+        numbers: config.numbers,
+        named: config.named,
+        outcomes: config.named,
+    };
+    let rows: Vec<Vec<f32>> = when
+        .par_iter()
+        .map(|moment| {
+            let asked = Asked::at(&lives[moment.life].history, moment.day, usize::MAX, &[]);
+            columns(&asked, moment.day, &survey, words)
+        })
+        .collect();
+    let least = (least_share * rows.len() as f64).ceil() as usize;
+    let says = |column: &usize| {
+        rows.iter().filter(|row| row[*column] != 0.0 && !row[*column].is_nan()).count() >= least.max(1)
+    };
+    let kept: Vec<usize> = match kept {
+        Some(kept) => kept.to_vec(),
+        None => (0..width(config.keys, config.numbers)).into_par_iter().filter(says).collect(),
+    };
+    let columns = kept.par_iter().map(|&column| rows.iter().map(|row| row[column]).collect()).collect();
+    (Table { rows: rows.len(), columns }, kept)
+}
+
+/// Rows whose patients could have the outcome and were followed up, and whether they had it.
+fn labelled(phenotypes: &Phenotypes, lives: &[Life], when: &[Moment], outcome: usize, days: u32) -> Vec<(usize, f64)> {
+    let window = Window { gap_days: 0, horizon_days: days as i32 };
+    let row = |(row, moment): (usize, &Moment)| {
+        let life = &lives[moment.life];
+        if moment.day + days as i32 > life.follow_up_end {
+            return None;
+        }
+        let event = label(phenotypes, outcome, &life.outcomes[outcome], life.sex, moment.day, window)?;
+        Some((row, f64::from(u8::from(event))))
+    };
+    when.iter().enumerate().filter_map(row).collect()
+}
+
+fn boost(
+    table: &Table,
+    rows: &[(usize, f64)],
+    stop_table: &Table,
+    stop: &[(usize, f64)],
+    kept: &[usize],
+    seed: u64,
+    shape: &TreesShape,
+) -> anyhow::Result<Forest> {
+    debug_assert!(rows.iter().all(|row| row.0 < table.rows));
+    let events = |rows: &[(usize, f64)]| rows.iter().map(|row| row.1).sum::<f64>() as usize;
+    let rate = (events(rows) as f64 + 0.5) / (rows.len() as f64 + 50.0);
+    let base = (rate / (1.0 - rate)).ln();
+    if events(rows) < LEAST_TRAINING_EVENTS || events(stop) < LEAST_VALIDATION_EVENTS || events(rows) == rows.len() {
+        return Ok(Forest { base: base as f32, ..Forest::default() });
+    }
+    let split = |rows: &[(usize, f64)]| -> (Vec<usize>, Vec<f64>) { rows.iter().copied().unzip() };
+    let ((rows, y), (stop, stop_y)) = (split(rows), split(stop));
+    let (data, stop_data) = (table.of(&rows), stop_table.of(&stop));
+    let (weight, stop_weight) = (vec![1.0; y.len()], vec![1.0; stop_y.len()]);
+    let mut booster = GradientBooster::default()
+        .set_iterations(shape.rounds)
+        .set_learning_rate(shape.rate)
+        .set_max_leaves(shape.leaves)
+        .set_max_depth(6)
+        .set_l2(shape.ridge)
+        .set_min_leaf_weight(shape.least_leaf)
+        .set_subsample(0.7)
+        .set_colsample_bytree(shape.columns)
+        .set_nbins(31)
+        .set_base_score(base)
+        .set_initialize_base_score(false)
+        .set_early_stopping_rounds(Some(shape.patience))
+        .set_seed(seed);
+    booster.sample_method = forust_ml::sampler::SampleMethod::Random;
+    let evaluation = (Matrix::new(&stop_data, stop.len(), kept.len()), stop_y.as_slice(), stop_weight.as_slice());
+    let data = Matrix::new(&data, rows.len(), kept.len());
+    booster.fit(&data, &y, &weight, Some(vec![evaluation])).context("the trees cannot be fitted")?;
+    Ok(forest(&booster, kept))
+}
+
+/// The fitted trees up to the best round, in our columns, children behind their parents.
+fn forest(booster: &GradientBooster, kept: &[usize]) -> Forest {
+    let rounds = booster.prediction_iteration.unwrap_or(booster.trees.len()).min(booster.trees.len());
+    let mut forest = Forest { base: booster.base_score as f32, ..Forest::default() };
+    for tree in &booster.trees[..rounds] {
+        let root = forest.nodes.len();
+        forest.roots.push(root as u32);
+        let place = |child: usize| (root + child) as u32;
+        forest.nodes.extend(tree.nodes.iter().map(|node| match node.is_leaf {
+            true => Node { column: LEAF, value: node.weight_value, left: 0, right: 0, missing: 0 },
+            false => Node {
+                column: kept[node.split_feature] as u32,
+                value: node.split_value as f32,
+                left: place(node.left_child),
+                right: place(node.right_child),
+                missing: place(node.missing_node),
+            },
+        }));
+    }
+    forest
+}
