@@ -222,3 +222,28 @@ fn forest(booster: &GradientBooster, kept: &[usize]) -> Forest {
     }
     forest
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_forest_says_what_the_fitted_booster_says() {
+        // Two columns of which the second matters, some of it missing; kept as columns 4 and 7 of ours.
+        let n = 400;
+        let value = |row: usize| ((row * 7919) % 101) as f64;
+        let mut data: Vec<f64> = (0..n).map(|row| ((row * 31) % 17) as f64).collect();
+        data.extend((0..n).map(|row| if row % 11 == 0 { f64::NAN } else { value(row) }));
+        let y: Vec<f64> = (0..n).map(|row| f64::from(u8::from(value(row) > 60.0 && row % 5 > 0))).collect();
+        let mut booster = GradientBooster::default().set_iterations(12).set_max_leaves(6).set_parallel(false);
+        let matrix = Matrix::new(&data, n, 2);
+        booster.fit_unweighted(&matrix, &y, None).unwrap();
+        let kept = forest(&booster, &[4, 7]);
+        assert!(kept.check(8).is_ok() && kept.check(7).is_err());
+        for (row, theirs) in booster.predict(&matrix, false).into_iter().enumerate() {
+            let mut ours = [0f32; 8];
+            (ours[4], ours[7]) = (data[row] as f32, data[n + row] as f32);
+            assert!((f64::from(kept.log_odds(&ours)) - theirs).abs() < 1e-4);
+        }
+    }
+}

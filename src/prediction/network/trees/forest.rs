@@ -106,3 +106,33 @@ impl Forest {
         Ok(Self { base: values[n], roots, nodes: (0..n).map(node).collect() })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Below 2 (or missing) -1, else 3; and a tree of one leaf.
+    fn forest() -> Forest {
+        let leaf = |value| Node { column: LEAF, value, left: 0, right: 0, missing: 0 };
+        let split = Node { column: 1, value: 2.0, left: 1, right: 2, missing: 1 };
+        Forest { base: 0.5, roots: vec![0, 3], nodes: vec![split, leaf(-1.0), leaf(3.0), leaf(0.25)] }
+    }
+
+    #[test]
+    fn leaves_are_added_and_what_is_missing_goes_its_own_way() {
+        assert_eq!(forest().log_odds(&[9.0, 1.9]), -0.25);
+        assert_eq!(forest().log_odds(&[9.0, 2.0]), 3.75);
+        assert_eq!(forest().log_odds(&[9.0, f32::NAN]), -0.25);
+    }
+
+    #[test]
+    fn a_forest_comes_back_from_its_tensors_and_a_broken_one_is_refused() {
+        let mut tensors: BTreeMap<String, Tensor> = forest().tensors("f").unwrap().into_iter().collect();
+        assert_eq!(Forest::read(&mut tensors, "f").unwrap(), forest());
+        assert!(forest().check(2).is_ok());
+        assert!(forest().check(1).is_err(), "a column that is not there");
+        let mut circle = forest();
+        circle.nodes[0].left = 0;
+        assert!(circle.check(2).is_err());
+    }
+}
