@@ -10,7 +10,7 @@ use super::settings::{TrainSettings, TreesShape};
 use super::targets::base_rates;
 use super::validate::{Moment, gap_risk, hazards, mean_auroc, moments, scores};
 use crate::learning::evaluate::cohort::{Window, label};
-use crate::prediction::network::facts::{FactsConfig, Words};
+use crate::prediction::network::facts::Words;
 use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, columns, forest_name, width};
 use crate::prediction::network::{Asked, BINS, Parameters, Trees, TreesConfig};
 use crate::prediction::phenotype::Phenotypes;
@@ -118,15 +118,7 @@ fn table(
     least_share: f64,
     kept: Option<&[usize]>,
 ) -> (Table, Vec<usize>) {
-    let survey = FactsConfig {
-        wide: 1,
-        width: 1,
-        rank: 1,
-        keys: config.keys,
-        numbers: config.numbers,
-        named: config.named,
-        outcomes: config.named,
-    };
+    let survey = config.survey();
     let rows: Vec<Vec<f32>> = when
         .par_iter()
         .map(|moment| {

@@ -29,6 +29,14 @@ pub struct TreesConfig {
     pub horizons_days: Vec<u32>,
 }
 
+impl TreesConfig {
+    /// What is looked at in a window: that of reader (A), of which only keys and numbers matter here.
+    pub fn survey(&self) -> FactsConfig {
+        let Self { keys, numbers, named, .. } = *self;
+        FactsConfig { wide: 1, width: 1, rank: 1, keys, numbers, named, outcomes: named }
+    }
+}
+
 /// Log base hazards: (BINS * named).
 pub const BASE: &str = "base";
 
@@ -68,15 +76,7 @@ impl Trees {
             return Err("the horizons are not ascending edges of the bins".into());
         }
         forests.iter().flatten().try_for_each(|forest| forest.check(columns))?;
-        let survey = FactsConfig {
-            wide: 1,
-            width: 1,
-            rank: 1,
-            keys: config.keys,
-            numbers: config.numbers,
-            named: config.named,
-            outcomes: config.named,
-        };
+        let survey = config.survey();
         Ok(Self { config, survey, forests, base, words })
     }
 
