@@ -6,6 +6,7 @@
 //! knows it; a server that sees the cut chart does not.
 
 use crate::patient_record::timeline::Kind;
+use crate::prediction::network::{Day, History};
 use crate::prediction::vocabulary::{EncodedChart, Vocabulary};
 use rand::Rng;
 use std::collections::HashMap;
@@ -51,9 +52,7 @@ impl Sent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Truncation([Sent; TYPES.len()]);
 
-/// Share of draws that leave the chart whole: a model must not forget how to read one.
-pub const WHOLE_SHARE: f64 = 0.5;
-/// Among the others: shares with a bounded look-back and with one page only, and the bounds drawn between.
+/// Among charts that are cut at all: shares with a bounded look-back and with one page only, and the bounds drawn between.
 const LOOK_BACK_SHARE: f64 = 0.6;
 const LOOK_BACK_YEARS: (f64, f64) = (0.5, 20.0);
 const PAGE_SHARE: f64 = 0.5;
@@ -83,15 +82,16 @@ impl Truncation {
         TYPES.iter().map(|(name, ..)| *name)
     }
 
-    /// What a real call may bring, for training: in half of the draws everything. Otherwise, each by itself:
+    /// What a real call may bring, for training: everything, but for `cut_share` of the draws (a model must not forget
+    /// how to read a whole chart). Among those, each by itself:
     /// every resource type is missing as often as [`TYPES`] says (servers without it, scopes not granted, templates
     /// a client does not fill); in 60 % nothing before a look-back of half a year to 20 years, even on the logarithm
     /// (records begin with the last change of software or hospital); in 50 % only one page per type, of 10 to 1,000
     /// resources, even on the logarithm, newest first (clients that do not follow the next page). These rates are
     /// judgement, not measurement: no public count of what servers send exists. Training with them costs little where
     /// charts are whole; change them for a site whose EHR is known.
-    pub fn draw(rng: &mut impl Rng) -> Self {
-        if rng.random::<f64>() < WHOLE_SHARE {
+    pub fn draw(rng: &mut impl Rng, cut_share: f64) -> Self {
+        if rng.random::<f64>() >= cut_share {
             return Self::WHOLE;
         }
         let between = |rng: &mut _, (low, high): (f64, f64)| {
@@ -167,6 +167,31 @@ pub fn truncate(chart: &EncodedChart, vocabulary: &Vocabulary, truncation: &Trun
     cut
 }
 
+/// The same for a history in a network's terms. `kinds`: those of the known keys.
+pub fn cut(history: &History, kinds: &[Kind], truncation: &Truncation, day: i32) -> History {
+    let kind = |key: u32| match (key as usize).checked_sub(kinds.len()) {
+        None => kinds[key as usize],
+        Some(unknown) => history.unknown[unknown].0,
+    };
+    let days = &history.days[..history.known_days(day)];
+    let entries = |active: &Day| &history.entries[active.start as usize..active.end as usize];
+    let dated: Vec<(i32, Kind)> =
+        days.iter().flat_map(|active| entries(active).iter().map(|entry| (active.day, kind(entry.key)))).collect();
+    let mut arrives = truncation.arrives(&dated, day).into_iter();
+    let mut shown = History { days: Vec::new(), entries: Vec::new(), ..history.clone() };
+    for active in days {
+        let start = shown.entries.len() as u32;
+        shown
+            .entries
+            .extend(entries(active).iter().zip(&mut arrives).filter(|(_, arrives)| *arrives).map(|(entry, _)| entry));
+        let end = shown.entries.len() as u32;
+        if end > start {
+            shown.days.push(Day { day: active.day, start, end });
+        }
+    }
+    shown
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,8 +235,8 @@ mod tests {
             happenings in prop::collection::vec((0_i32..400, 0_u32..21), 0..80), seed in any::<u64>(), day in 0_i32..400
         ) {
             let (whole, words) = (chart(&happenings), vocabulary());
-            let truncation = Truncation::draw(&mut ChaCha8Rng::seed_from_u64(seed));
-            prop_assert_eq!(&truncation, &Truncation::draw(&mut ChaCha8Rng::seed_from_u64(seed)));
+            let truncation = Truncation::draw(&mut ChaCha8Rng::seed_from_u64(seed), 0.5);
+            prop_assert_eq!(&truncation, &Truncation::draw(&mut ChaCha8Rng::seed_from_u64(seed), 0.5));
             let cut = truncate(&whole, &words, &truncation, day);
             prop_assert!(places(&cut).is_sorted() && cut.events.iter().all(|event| event.day <= day));
             for event in &cut.events {
@@ -247,6 +272,30 @@ mod tests {
     }
 
     #[test]
+    fn a_history_is_cut_like_its_chart() {
+        let happenings: Vec<(i32, u32)> = (0..120).map(|i| (i * 7 % 390, (i * 5 % 21) as u32)).collect();
+        let (whole, words) = (chart(&happenings), vocabulary());
+        let kinds: Vec<Kind> = words.keys.iter().map(|entry| entry.kind).collect();
+        let shown = |history: &History| -> Vec<(i32, u32)> {
+            let entries = |day: &Day| &history.entries[day.start as usize..day.end as usize];
+            history.days.iter().flat_map(|day| entries(day).iter().map(|entry| (day.day, entry.key))).collect()
+        };
+        let history = History::new(&whole, &words, 8);
+        let mut rng = ChaCha8Rng::seed_from_u64(3);
+        for _ in 0..60 {
+            let truncation = Truncation::draw(&mut rng, 0.9);
+            let by_chart = truncate(&whole, &words, &truncation, 350);
+            let numbers: Vec<(i32, u32)> = by_chart
+                .events
+                .iter()
+                // Unknown codes are numbered anew in a cut chart and keep their numbers in a cut history.
+                .map(|event| (event.day, whole.events[event.event as usize].key))
+                .collect();
+            assert_eq!(shown(&cut(&history, &kinds, &truncation, 350)), numbers);
+        }
+    }
+
+    #[test]
     fn a_type_that_is_not_fetched_takes_its_kinds_along_and_no_other() {
         let happenings: Vec<(i32, u32)> = (0..19).map(|key| (key as i32, key)).collect();
         let truncation = Truncation::WHOLE.with("Encounter", Sent::NOTHING).with("Observation", Sent::NOTHING);
@@ -264,9 +313,9 @@ mod tests {
     }
 
     #[test]
-    fn half_of_the_draws_are_whole_and_conditions_are_seldom_missing() {
+    fn as_many_draws_are_whole_as_asked_and_conditions_are_seldom_missing() {
         let mut rng = ChaCha8Rng::seed_from_u64(5);
-        let draws: Vec<Truncation> = (0..4_000).map(|_| Truncation::draw(&mut rng)).collect();
+        let draws: Vec<Truncation> = (0..4_000).map(|_| Truncation::draw(&mut rng, 0.5)).collect();
         let share =
             |holds: &dyn Fn(&Truncation) -> bool| draws.iter().filter(|draw| holds(draw)).count() as f64 / 4_000.0;
         assert!((share(&|draw| *draw == Truncation::WHOLE) - 0.5).abs() < 0.03);

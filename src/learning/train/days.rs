@@ -6,6 +6,7 @@ use super::pupil::{Lesson, Pupil};
 use super::settings::TrainSettings;
 use super::targets::next_days;
 use super::windows::{Window, epoch, seed_of};
+use crate::patient_record::timeline::Kind;
 use crate::prediction::model::known_keys;
 use crate::prediction::network::parameters::Weights;
 use crate::prediction::network::transformer::Dropout;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 pub struct Days {
     config: NetworkConfig,
     keys: Vec<(usize, Vec<u32>)>,
+    kinds: Vec<Kind>,
 }
 
 impl Days {
@@ -45,7 +47,8 @@ impl Days {
         };
         config.check().map_err(candle_core::Error::msg)?;
         let keys = known_keys(vocabulary, config.text_buckets);
-        Ok(Self { config, keys })
+        let kinds = vocabulary.keys.iter().map(|entry| entry.kind).collect();
+        Ok(Self { config, keys, kinds })
     }
 
     fn network(&self, weights: Parameters) -> Result<Transformer> {
@@ -74,10 +77,13 @@ impl Pupil for Days {
         let Lesson { batch, lives, targets, settings, step } = lesson;
         let network = self.network(weights)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed_of([settings.seed, step, 1]));
-        let asked: Vec<_> = batch.iter().map(|window| window.asked(lives)).collect();
+        let shown: Vec<_> =
+            batch.iter().map(|window| window.shown(lives, &self.kinds, settings.data.cut_share)).collect();
+        let context = self.config.context;
+        let asked: Vec<_> = batch.iter().zip(&shown).map(|(window, shown)| window.asked(shown, context)).collect();
         let hidden = settings.dropout.keys;
         let packed = Packed::new(&asked, &self.config, &mut || rng.random::<f32>() < hidden);
-        let (after, sets) = next_days(&packed, batch, lives, self.config.keys, settings, &mut rng);
+        let (after, sets) = next_days(&packed, &asked, self.config.keys, settings, &mut rng);
         let drop = Dropout {
             blocks: settings.dropout.blocks,
             head: settings.dropout.head,

@@ -6,6 +6,7 @@ use super::pupil::{Lesson, Pupil};
 use super::settings::TrainSettings;
 use super::validate::moments;
 use super::windows::{Window, seed_of};
+use crate::patient_record::timeline::Kind;
 use crate::prediction::network::facts::{SCALE, Words, facts, scales};
 use crate::prediction::network::parameters::Weights;
 use crate::prediction::network::{Asked, Facts, FactsConfig, Parameters, Reader, ReaderConfig};
@@ -25,6 +26,7 @@ const SCALE_ROWS: usize = 20_000;
 pub struct FactsPupil {
     config: FactsConfig,
     words: Arc<Words>,
+    kinds: Vec<Kind>,
     scale: Vec<f32>,
 }
 
@@ -55,7 +57,8 @@ impl FactsPupil {
             })
             .collect();
         let scale = scales(rows.iter().map(Vec::as_slice), config.inputs(), settings.facts.least_share);
-        Ok(Self { config, words, scale })
+        let kinds = vocabulary.keys.iter().map(|entry| entry.kind).collect();
+        Ok(Self { config, words, kinds, scale })
     }
 
     fn network(&self, mut weights: Parameters) -> Result<Facts> {
@@ -83,10 +86,13 @@ impl Pupil for FactsPupil {
         let mut windows = Vec::new();
         for (number, life) in lives.iter().enumerate() {
             let seed = seed_of([settings.seed, epoch, number as u64]);
-            for day in life.index_days(settings.data.index_days, settings.data.within_years, seed) {
-                let end = life.history.known_days(day);
-                windows.push(Window { life: number, first: 0, end, read_outs: vec![day] });
-            }
+            let days = life.index_days(settings.data.index_days, settings.data.within_years, seed);
+            let window = |day: i32| Window {
+                life: number,
+                read_outs: vec![day],
+                arrives: seed_of([seed, 2, u64::from(day.cast_unsigned())]),
+            };
+            windows.extend(days.into_iter().map(window));
         }
         windows.shuffle(&mut ChaCha8Rng::seed_from_u64(seed_of([settings.seed, epoch, u64::MAX])));
         windows.chunks(settings.schedule.batch).map(<[Window]>::to_vec).collect()
@@ -97,7 +103,9 @@ impl Pupil for FactsPupil {
         let network = self.network(weights)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed_of([settings.seed, step, 1]));
         let share = settings.dropout.facts;
-        let asked: Vec<_> = batch.iter().map(|window| window.asked(lives)).collect();
+        let shown: Vec<_> =
+            batch.par_iter().map(|window| window.shown(lives, &self.kinds, settings.data.cut_share)).collect();
+        let asked: Vec<_> = batch.iter().zip(&shown).map(|(window, shown)| window.asked(shown, usize::MAX)).collect();
         let gathered = network.gather(&asked, &mut || share > 0.0 && rng.random::<f32>() < share);
         let log_hazards = network.forward(&gathered, settings.dropout.head, seed_of([settings.seed, step, 2]))?;
         let loss = hazard_loss(&log_hazards, &Arc::new(targets))?;

@@ -158,13 +158,15 @@ pub struct Data {
     pub read_outs: usize,
     /// An older read-out keeps at least this share of the window before it, unless the window holds the whole life.
     pub least_context: f32,
+    /// Share of the charts that are cut as a real call might bring them (see `learning::truncate`).
+    pub cut_share: f64,
     /// Only so many training patients (0: all), for learning curves.
     pub patients: usize,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { index_days: 32, within_years: 26, read_outs: 16, least_context: 0.25, patients: 0 }
+        Self { index_days: 32, within_years: 26, read_outs: 16, least_context: 0.25, cut_share: 0.25, patients: 0 }
     }
 }
 
@@ -268,6 +270,9 @@ impl TrainSettings {
         let shares = [blocks, head, keys, facts];
         if shares.iter().any(|share| !(0.0..1.0).contains(share)) {
             bail!("every share under `[dropout]` must be at least 0 and below 1");
+        }
+        if !(0.0..=1.0).contains(&self.data.cut_share) {
+            bail!("`data.cut_share` must be between 0 and 1");
         }
         if self.schedule.batch == 0 || self.data.index_days == 0 || self.data.read_outs == 0 {
             bail!("`schedule.batch`, `data.index_days` and `data.read_outs` must be at least 1");

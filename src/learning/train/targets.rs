@@ -4,8 +4,7 @@
 use super::lives::Life;
 use super::settings::TrainSettings;
 use super::validate::moments;
-use super::windows::Window;
-use crate::prediction::network::{BIN_EDGES_DAYS, BINS, Packed};
+use crate::prediction::network::{Asked, BIN_EDGES_DAYS, BINS, Packed};
 use crate::prediction::phenotype::{Phenotypes, Standing};
 use rand::Rng;
 use rand::seq::IndexedRandom;
@@ -69,17 +68,16 @@ impl Seen {
 /// Rows whose next active day is foreseen, and the known keys of that day.
 pub fn next_days(
     packed: &Packed,
-    batch: &[Window],
-    lives: &[Life],
+    asked: &[Asked],
     keys: usize,
     settings: &TrainSettings,
     rng: &mut impl Rng,
 ) -> (Vec<u32>, Vec<Vec<u32>>) {
-    let wanted = batch.len() * settings.loss.next_days;
+    let wanted = asked.len() * settings.loss.next_days;
     let mut chosen: Vec<&(usize, usize, usize)> = packed.day_rows.choose_multiple(rng, wanted).collect();
     chosen.sort_unstable();
     let set = |&&(window, day, _): &&(usize, usize, usize)| {
-        let history = &lives[batch[window].life].history;
+        let history = asked[window].history;
         let day = history.days[day];
         let entries = &history.entries[day.start as usize..day.end as usize];
         entries.iter().map(|entry| entry.key).filter(|&key| (key as usize) < keys).collect()

@@ -9,10 +9,12 @@ use super::run::BEST;
 use super::settings::{TrainSettings, TreesShape};
 use super::targets::base_rates;
 use super::validate::{Moment, gap_risk, hazards, mean_auroc, moments, scores};
-use crate::learning::evaluate::cohort::{Window, label};
+use super::windows::{Window, seed_of};
+use crate::learning::evaluate::cohort::{self, label};
+use crate::patient_record::timeline::Kind;
 use crate::prediction::network::facts::Words;
-use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, columns, forest_name, width};
-use crate::prediction::network::{Asked, BINS, Parameters, Trees, TreesConfig};
+use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, columns, forest_name};
+use crate::prediction::network::{Asked, BINS, History, Parameters, Trees, TreesConfig};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
 use anyhow::Context;
@@ -47,8 +49,13 @@ struct Table {
 }
 
 impl Table {
+    fn of(rows: &[Vec<f32>], kept: &[usize]) -> Self {
+        let column = |&column: &usize| rows.iter().map(|row| row[column]).collect();
+        Self { rows: rows.len(), columns: kept.par_iter().map(column).collect() }
+    }
+
     /// The values of some rows, column after column.
-    fn of(&self, rows: &[usize]) -> Vec<f64> {
+    fn values(&self, rows: &[usize]) -> Vec<f64> {
         self.columns.par_iter().flat_map_iter(|column| rows.iter().map(|&row| f64::from(column[row]))).collect()
     }
 }
@@ -74,8 +81,21 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     let when = moments(train, shape.index_days, settings.data.within_years, settings.seed);
     let check = moments(validation, shape.index_days, settings.data.within_years, VALIDATION_SEED);
     bar.set_message("columns of every index day");
-    let (table, kept) = table(train, &when, &config, &words, shape.least_share, None);
-    let (check_table, _) = self::table(validation, &check, &config, &words, shape.least_share, Some(&kept));
+    let kinds: Vec<Kind> = vocabulary.keys.iter().map(|entry| entry.kind).collect();
+    let cut_share = settings.data.cut_share;
+    let row =
+        |history: &History, day: i32| columns(&Asked::at(history, day, usize::MAX, &[]), day, &config.survey(), &words);
+    let seen = |(number, moment): (usize, &Moment)| {
+        let arrives = seed_of([settings.seed, 3, number as u64]);
+        let window = Window { life: moment.life, read_outs: vec![moment.day], arrives };
+        row(&window.shown(train, &kinds, cut_share), moment.day)
+    };
+    let rows: Vec<Vec<f32>> = when.par_iter().enumerate().map(|each| seen(each)).collect();
+    let kept = telling(&rows, shape.least_share);
+    let table = Table::of(&rows, &kept);
+    drop(rows);
+    let whole = |moment: &Moment| row(&validation[moment.life].history, moment.day);
+    let check_table = Table::of(&check.par_iter().map(whole).collect::<Vec<_>>(), &kept);
     bar.set_length((config.named * config.horizons_days.len()) as u64);
     let mut all = Parameters::new();
     for outcome in 0..config.named {
@@ -109,38 +129,20 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     Ok(Validation { step: bar.position(), epoch: 1.0, auroc, train_hazard_loss: 0.0, train_next_day_loss: 0.0 })
 }
 
-/// Columns of every moment; which are kept is decided on training patients.
-fn table(
-    lives: &[Life],
-    when: &[Moment],
-    config: &TreesConfig,
-    words: &Words,
-    least_share: f64,
-    kept: Option<&[usize]>,
-) -> (Table, Vec<usize>) {
-    let survey = config.survey();
-    let rows: Vec<Vec<f32>> = when
-        .par_iter()
-        .map(|moment| {
-            let asked = Asked::at(&lives[moment.life].history, moment.day, usize::MAX, &[]);
-            columns(&asked, moment.day, &survey, words)
-        })
-        .collect();
-    let least = (least_share * rows.len() as f64).ceil() as usize;
-    let says = |column: &usize| {
-        rows.iter().filter(|row| row[*column] != 0.0 && !row[*column].is_nan()).count() >= least.max(1)
-    };
-    let kept: Vec<usize> = match kept {
-        Some(kept) => kept.to_vec(),
-        None => (0..width(config.keys, config.numbers)).into_par_iter().filter(says).collect(),
-    };
-    let columns = kept.par_iter().map(|&column| rows.iter().map(|row| row[column]).collect()).collect();
-    (Table { rows: rows.len(), columns }, kept)
+/// Columns that say something on at least this share of the rows.
+fn telling(rows: &[Vec<f32>], least_share: f64) -> Vec<usize> {
+    let least = ((least_share * rows.len() as f64).ceil() as usize).max(1);
+    let says = |row: &&Vec<f32>, column: usize| row[column] != 0.0 && !row[column].is_nan();
+    let columns = rows.first().map_or(0, Vec::len);
+    (0..columns)
+        .into_par_iter()
+        .filter(|&column| rows.iter().filter(|row| says(row, column)).count() >= least)
+        .collect()
 }
 
 /// Rows whose patients could have the outcome and were followed up, and whether they had it.
 fn labelled(phenotypes: &Phenotypes, lives: &[Life], when: &[Moment], outcome: usize, days: u32) -> Vec<(usize, f64)> {
-    let window = Window { gap_days: 0, horizon_days: days as i32 };
+    let window = cohort::Window { gap_days: 0, horizon_days: days as i32 };
     let row = |(row, moment): (usize, &Moment)| {
         let life = &lives[moment.life];
         if moment.day + days as i32 > life.follow_up_end {
@@ -170,7 +172,7 @@ fn boost(
     }
     let split = |rows: &[(usize, f64)]| -> (Vec<usize>, Vec<f64>) { rows.iter().copied().unzip() };
     let ((rows, y), (stop, stop_y)) = (split(rows), split(stop));
-    let (data, stop_data) = (table.of(&rows), stop_table.of(&stop));
+    let (data, stop_data) = (table.values(&rows), stop_table.values(&stop));
     let (weight, stop_weight) = (vec![1.0; y.len()], vec![1.0; stop_y.len()]);
     let mut booster = GradientBooster::default()
         .set_iterations(shape.rounds)

@@ -2,26 +2,42 @@
 
 use super::lives::Life;
 use super::settings::TrainSettings;
-use crate::prediction::network::Asked;
+use crate::learning::truncate::{Truncation, cut};
+use crate::patient_record::timeline::Kind;
+use crate::prediction::network::{Asked, History};
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use std::borrow::Cow;
 
-/// A window of one life.
+/// A window of one life: the active days before its last read-out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Window {
     pub life: usize,
-    pub first: usize,
-    pub end: usize,
     /// Ascending.
     pub read_outs: Vec<i32>,
+    /// Draws how much of the chart arrives, as of the last read-out.
+    pub arrives: u64,
 }
 
 impl Window {
-    /// The window as the network is asked it.
-    pub fn asked<'a>(&self, lives: &'a [Life]) -> Asked<'a> {
+    /// What the window shows of its life: all of it or, for `cut_share` of the windows, what a real call might bring.
+    pub fn shown<'a>(&self, lives: &'a [Life], kinds: &[Kind], cut_share: f64) -> Cow<'a, History> {
         let history = &lives[self.life].history;
-        Asked { history, first: self.first, end: self.end, read_outs: self.read_outs.clone(), without: &[] }
+        let truncation = Truncation::draw(&mut ChaCha8Rng::seed_from_u64(self.arrives), cut_share);
+        match truncation == Truncation::WHOLE {
+            true => Cow::Borrowed(history),
+            false => Cow::Owned(cut(history, kinds, &truncation, self.last())),
+        }
+    }
+
+    /// The window as a reader of `context` rows is asked it.
+    pub fn asked<'a>(&self, shown: &'a History, context: usize) -> Asked<'a> {
+        Asked { read_outs: self.read_outs.clone(), ..Asked::at(shown, self.last(), context, &[]) }
+    }
+
+    fn last(&self) -> i32 {
+        self.read_outs.last().copied().unwrap_or(i32::MIN)
     }
 }
 
@@ -69,5 +85,5 @@ fn draw(number: usize, life: &Life, days: &[i32], settings: &TrainSettings, rng:
     let mut read_outs: Vec<i32> = earlier.choose_multiple(rng, settings.data.read_outs - 1).copied().collect();
     read_outs.push(days[anchor]);
     read_outs.sort_unstable();
-    Window { life: number, first, end, read_outs }
+    Window { life: number, read_outs, arrives: rng.random() }
 }

@@ -27,6 +27,8 @@ pub struct Seen {
     pub days_lately: u32,
     /// Days since it was last seen, at least 1; 0: never.
     pub since: i32,
+    /// Days since it was seen on the active day before that; 0: never.
+    pub since_before: i32,
     /// How often it began less how often it ended.
     pub open: i32,
 }
@@ -37,6 +39,8 @@ pub struct Course {
     pub last: NumberEntry,
     /// Days since it, at least 1.
     pub since: i32,
+    /// Standardised value of an earlier day, the latest, and days since it.
+    pub before: Option<(f32, i32)>,
     /// Values lately, their sum, the greatest and the least, standardised.
     pub lately: u32,
     pub sum: f32,
@@ -87,16 +91,19 @@ pub fn slot(history: &History, key: u32, config: &FactsConfig) -> usize {
 
 fn see_number(course: &mut Option<Course>, number: NumberEntry, since: i32) {
     let value = number.standardised;
-    let before = course.take().filter(|_| since > 0);
-    let mut now = before.unwrap_or(Course {
+    let mut now = course.take().unwrap_or(Course {
         last: number,
         since,
+        before: None,
         lately: 0,
         sum: 0.0,
         most: f32::MIN,
         least: f32::MAX,
         first: (value, since),
     });
+    if since < now.since {
+        now.before = Some((now.last.standardised, now.since));
+    }
     (now.last, now.since) = (number, since);
     if since <= LATELY_DAYS {
         if now.lately == 0 {
@@ -115,6 +122,9 @@ impl Seen {
             *count += u32::from(since <= window);
         }
         self.days_lately += u32::from(new_day && since <= LATELY_DAYS);
+        if new_day {
+            self.since_before = self.since;
+        }
         (self.since, self.open) = (since, self.open + 1);
     }
 }

@@ -7,10 +7,11 @@ use crate::patient_record::timeline::Kind;
 use crate::prediction::network::facts::{FactsConfig, Survey, Words};
 use crate::prediction::network::packed::Asked;
 
-/// Columns of a key: in 90 days, in a year, in five, ever; days since; whether open.
-pub const PER_KEY: usize = 6;
-/// Columns of a number: last, most, least, mean, slope a year, how many lately, days since.
-pub const PER_NUMBER: usize = 7;
+/// Columns of a key: in 90 days, in a year, in five, ever; days since; whether open; days between the last two.
+pub const PER_KEY: usize = 7;
+/// Columns of a number: last, most, least, mean, slope a year, how many lately, days since; change and slope a year
+/// from the one before to the last.
+pub const PER_NUMBER: usize = 9;
 /// Columns of the patient: age, sex, years of record, active days of a year, entries, days since the last, and gaps.
 pub const PER_PATIENT: usize = 6 + GAPS;
 const GAPS: usize = 3;
@@ -28,6 +29,7 @@ pub fn columns(asked: &Asked, day: i32, config: &FactsConfig, words: &Words) -> 
         row.extend(seen.counts.iter().map(|&count| count as f32));
         row.push(if seen.since > 0 { seen.since as f32 } else { f32::NAN });
         row.push(f32::from(u8::from(seen.open > 0)));
+        row.push(if seen.since_before > 0 { (seen.since_before - seen.since) as f32 } else { f32::NAN });
     }
     for course in &survey.numbers {
         let Some(course) = course else {
@@ -38,6 +40,8 @@ pub fn columns(asked: &Asked, day: i32, config: &FactsConfig, words: &Words) -> 
         let lately = |value: f32| if course.lately > 0 { value } else { f32::NAN };
         let years = (course.first.1 - course.since) as f32 / 365.0;
         let slope = (course.last.standardised - course.first.0) / years;
+        let change = course.before.map_or(f32::NAN, |(value, _)| course.last.standardised - value);
+        let between = course.before.map_or(f32::NAN, |(_, since)| (since - course.since) as f32 / 365.0);
         row.extend([
             course.last.standardised,
             lately(course.most),
@@ -46,6 +50,8 @@ pub fn columns(asked: &Asked, day: i32, config: &FactsConfig, words: &Words) -> 
             if course.lately > 1 && years > 30.0 / 365.0 { slope } else { f32::NAN },
             n,
             course.since as f32,
+            change,
+            change / between,
         ]);
     }
     let shown = &survey.shown;
