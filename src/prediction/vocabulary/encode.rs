@@ -34,7 +34,7 @@ pub struct EncodedChart {
     /// Outcomes that the chart already holds or excludes, by phenotype index, as found by
     /// [`super::super::phenotype::Phenotypes::standing`].
     pub standing: Vec<super::super::phenotype::Standing>,
-    /// All events known at the as-of moment, also those of kinds that the model does not read.
+    /// All events known at the as-of moment, also those that the model does not read.
     pub events_read: usize,
 }
 
@@ -52,7 +52,8 @@ pub fn encode_timeline(
     let mut today = i32::MIN;
     let mut events = Vec::with_capacity(known.len());
     for (position, event) in known.iter().enumerate() {
-        if !read_by_the_model(event.kind) {
+        let fact = Fact::of(event);
+        if !read_by_the_model(&fact) {
             continue;
         }
         let day = event.known.div_euclid(SECONDS_PER_DAY) as i32;
@@ -60,7 +61,6 @@ pub fn encode_timeline(
             seen_today.clear();
             today = day;
         }
-        let fact = Fact::of(event);
         let text = fact.key();
         let key = vocabulary.key(&text).unwrap_or_else(|| {
             *unknown_index.entry(text).or_insert_with(|| {
@@ -92,5 +92,45 @@ pub fn encode_timeline(
         unknown,
         standing: phenotypes.standing(timeline, as_of),
         events_read: known.len(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::patient_record::terminology::{Code, CodeSystem};
+    use crate::patient_record::timeline::{Event, Patient, Skipped};
+    use crate::prediction::phenotype::{DEFAULT, Phenotypes};
+    use crate::prediction::vocabulary::KeyEntry;
+
+    fn code(system: CodeSystem, code: &str) -> Code {
+        Code { system, code: code.into(), display: format!("called {code}").into() }
+    }
+
+    fn encoded(happenings: Vec<(Kind, Code, Value)>, vocabulary: &Vocabulary) -> EncodedChart {
+        let event = |(kind, code, value)| Event { known: 0, clinical_offset: 0, kind, code, value, source: 0 };
+        let patient = Patient { id: "p".into(), birth: Some(0), sex: Sex::Female, deceased: None };
+        let events = happenings.into_iter().map(event).collect();
+        let timeline = Timeline { patient, events, sources: Vec::new(), skipped: Skipped::default() };
+        encode_timeline(&timeline, vocabulary, &Phenotypes::parse(DEFAULT).unwrap(), 0)
+    }
+
+    #[test]
+    fn a_personal_trait_is_neither_key_nor_number_nor_words_also_where_the_vocabulary_knows_it() {
+        let race = || (Kind::Observation, code(CodeSystem::Loinc, "32624-9"), Value::None);
+        let income = Value::Quantity { value: 20_000.0, unit: "{USD}/a".into(), scaled: true };
+        let chart = vec![
+            race(),
+            (Kind::Observation, code(CodeSystem::Loinc, "63586-2"), income),
+            (Kind::Condition, code(CodeSystem::Snomed, "446654005"), Value::None),
+            (Kind::ConditionEnd, code(CodeSystem::Snomed, "266948004"), Value::None),
+            (Kind::Condition, code(CodeSystem::Snomed, "32911000"), Value::None),
+        ];
+        let key = "OBS|L:32624-9".to_owned();
+        let known = KeyEntry { key, kind: Kind::Observation, display: String::new(), patients: 9 };
+        let chart = encoded(chart, &Vocabulary::new(vec![known], Vec::new(), Vec::new()));
+        assert_eq!(chart.unknown, [(Kind::Condition, "called 32911000".to_owned())], "homelessness alone is read");
+        assert_eq!(chart.events.len(), 1);
+        assert_eq!(chart.events_read, 5, "all of them are counted");
     }
 }

@@ -3,7 +3,9 @@
 mod encode;
 mod key;
 mod knots;
+mod never_read;
 
 pub use encode::{ChartEvent, EncodedChart, encode_timeline};
-pub use key::{Fact, read_by_the_model};
+pub use key::{Fact, kind_is_read, read_by_the_model};
 pub use knots::{KNOTS, KeyEntry, Number, Vocabulary};
+pub use never_read::{Trait, personal_trait};
