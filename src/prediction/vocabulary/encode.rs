@@ -1,8 +1,8 @@
-//! Timeline to tokens: active days, each with its events' keys and numbers. Same-day repeats of a key count once.
+//! Timeline to tokens: active days, each with its events' keys and numbers. Same-day repeats of a key count once, with
+//! the middle one of their numbers.
 
-use super::{Fact, Vocabulary, read_by_the_model};
-use crate::patient_record::timeline::{Kind, SECONDS_PER_DAY, Second, Sex, Timeline, Value};
-use std::collections::HashMap;
+use super::{Fact, Said, Vocabulary, Word, entries, read_by_the_model};
+use crate::patient_record::timeline::{Event, Kind, SECONDS_PER_DAY, Second, Sex, Timeline, Value};
 
 /// One event in the model's words.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,7 +27,7 @@ pub struct EncodedChart {
     pub sex: Sex,
     /// Died on or before the as-of moment.
     pub deceased: bool,
-    /// Ordered by day.
+    /// Ordered by day, then by key.
     pub events: Vec<ChartEvent>,
     /// Kind and display of each key that the vocabulary does not know.
     pub unknown: Vec<(Kind, String)>,
@@ -46,39 +46,16 @@ pub fn encode_timeline(
     as_of: Second,
 ) -> EncodedChart {
     let known = timeline.known_at(as_of);
-    let mut unknown: Vec<(Kind, String)> = Vec::new();
-    let mut unknown_index: HashMap<String, u32> = HashMap::new();
-    let mut seen_today: HashMap<u32, ()> = HashMap::new();
-    let mut today = i32::MIN;
-    let mut events = Vec::with_capacity(known.len());
-    for (position, event) in known.iter().enumerate() {
+    let said = known.iter().enumerate().filter_map(|(position, event)| {
         let fact = Fact::of(event);
-        if !read_by_the_model(&fact) {
-            continue;
-        }
-        let day = event.known.div_euclid(SECONDS_PER_DAY) as i32;
-        if day != today {
-            seen_today.clear();
-            today = day;
-        }
-        let text = fact.key();
-        let key = vocabulary.key(&text).unwrap_or_else(|| {
-            *unknown_index.entry(text).or_insert_with(|| {
-                unknown.push((event.kind, fact.display.clone()));
-                (vocabulary.keys.len() + unknown.len() - 1) as u32
-            })
-        });
-        if seen_today.insert(key, ()).is_some() {
-            continue;
-        }
-        let number = match &event.value {
-            Value::Quantity { value, unit, .. } if event.kind == Kind::Observation => {
-                vocabulary.number(&fact.code, unit).map(|number| (number, *value as f32))
-            }
-            _ => None,
-        };
-        events.push(ChartEvent { day, key, number, event: position as u32 });
-    }
+        read_by_the_model(&fact).then(|| Said {
+            day: event.known.div_euclid(SECONDS_PER_DAY) as i32,
+            number: number(event, &fact, vocabulary),
+            word: word(fact, vocabulary),
+            event: position as u32,
+        })
+    });
+    let (events, unknown) = entries(said, vocabulary.keys.len());
     EncodedChart {
         as_of_day: as_of.div_euclid(SECONDS_PER_DAY) as i32,
         birth_day: timeline.patient.birth.map(|second| second.div_euclid(SECONDS_PER_DAY) as i32),
@@ -95,11 +72,27 @@ pub fn encode_timeline(
     }
 }
 
+fn word<'a>(fact: Fact, vocabulary: &Vocabulary) -> Word<'a> {
+    let key = fact.key();
+    let unknown = || Word::Unknown { key: key.clone().into(), display: fact.display.into(), kind: fact.kind };
+    vocabulary.key(&key).map_or_else(unknown, Word::Known)
+}
+
+/// The number of an observation, where the vocabulary knows it and an f32 can hold it, as shards do.
+fn number(event: &Event, fact: &Fact, vocabulary: &Vocabulary) -> Option<(u32, f32)> {
+    let Value::Quantity { value, unit, .. } = &event.value else { return None };
+    let value = *value as f32;
+    if event.kind != Kind::Observation || !value.is_finite() {
+        return None;
+    }
+    Some((vocabulary.number(&fact.code, unit)?, value))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::patient_record::terminology::{Code, CodeSystem};
-    use crate::patient_record::timeline::{Event, Patient, Skipped};
+    use crate::patient_record::timeline::{Patient, Skipped};
     use crate::prediction::phenotype::{DEFAULT, Phenotypes};
     use crate::prediction::vocabulary::KeyEntry;
 
