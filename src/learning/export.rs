@@ -101,7 +101,7 @@ fn events(dataset: &Dataset, out: &Path, progress: &ProgressBar) -> anyhow::Resu
     for shard in dataset.shards() {
         let shard = shard?;
         let keys: Vec<Option<String>> =
-            shard.facts.iter().map(|fact| read_by_the_model(fact.kind).then(|| fact.key())).collect();
+            shard.facts.iter().map(|fact| read_by_the_model(fact).then(|| fact.key())).collect();
         for patient in &shard.patients {
             let name = hex(&patient.key);
             patients.write_record([name.as_str(), patient.split.as_str(), sex(patient.sex)])?;

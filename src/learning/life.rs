@@ -7,8 +7,8 @@
 use super::shard::{EventRow, PatientRow, Shard};
 use crate::patient_record::timeline::Kind;
 use crate::prediction::phenotype::{OutcomeDays, Phenotypes, Role};
-use crate::prediction::vocabulary::{ChartEvent, EncodedChart, Vocabulary, read_by_the_model};
-use std::collections::{HashMap, HashSet};
+use crate::prediction::vocabulary::{EncodedChart, Fact, Said, Vocabulary, Word, entries, read_by_the_model};
+use std::collections::HashMap;
 
 /// The events of a life with their days since birth.
 pub fn dated(row: &PatientRow) -> impl Iterator<Item = (i32, &EventRow)> {
@@ -18,19 +18,10 @@ pub fn dated(row: &PatientRow) -> impl Iterator<Item = (i32, &EventRow)> {
     })
 }
 
-/// Where a fact stands in the model's words.
-#[derive(Clone, Copy)]
-enum Word {
-    /// Of a kind that the model does not read.
-    NotRead,
-    Known(u32),
-    /// Unknown to the vocabulary; facts of one key share the number.
-    Unknown(u32),
-}
-
 /// What one fact of a shard means.
-struct Meaning {
-    word: Word,
+struct Meaning<'a> {
+    /// `None`: the model does not read it.
+    word: Option<Word<'a>>,
     role: Role,
     /// Number of the vocabulary by unit of the shard, for observations.
     numbers: Vec<(u16, u32)>,
@@ -41,7 +32,7 @@ pub struct ShardReader<'a> {
     shard: &'a Shard,
     vocabulary: &'a Vocabulary,
     phenotypes: &'a Phenotypes,
-    meanings: Vec<Meaning>,
+    meanings: Vec<Meaning<'a>>,
 }
 
 impl<'a> ShardReader<'a> {
@@ -55,34 +46,29 @@ impl<'a> ShardReader<'a> {
                 numbers.entry(number.code.as_str()).or_default().push((unit, index as u32));
             }
         }
-        let mut unknown: HashMap<String, u32> = HashMap::new();
+        let word = |fact: &'a Fact| {
+            let key = fact.key();
+            vocabulary.key(&key).map_or_else(
+                || Word::Unknown { key: key.into(), display: fact.display.as_str().into(), kind: fact.kind },
+                Word::Known,
+            )
+        };
         let meanings = shard
             .facts
             .iter()
             .map(|fact| {
-                let word = if read_by_the_model(fact.kind) {
-                    let text = fact.key();
-                    vocabulary.key(&text).map_or_else(
-                        || {
-                            let next = unknown.len() as u32;
-                            Word::Unknown(*unknown.entry(text).or_insert(next))
-                        },
-                        Word::Known,
-                    )
-                } else {
-                    Word::NotRead
-                };
                 let numbers = match fact.kind {
                     Kind::Observation => numbers.get(fact.code.as_str()).cloned().unwrap_or_default(),
                     _ => Vec::new(),
                 };
+                let word = read_by_the_model(fact).then(|| word(fact));
                 Meaning { word, role: phenotypes.role(fact), numbers }
             })
             .collect();
         Self { shard, vocabulary, phenotypes, meanings }
     }
 
-    fn meaning(&self, event: &EventRow) -> Option<&Meaning> {
+    fn meaning(&self, event: &EventRow) -> Option<&Meaning<'a>> {
         self.meanings.get(event.fact as usize)
     }
 
@@ -108,51 +94,28 @@ impl<'a> ShardReader<'a> {
     }
 
     /// The chart as of the end of `day`, days since birth. `outcomes` as [`Self::outcome_days`] gave them.
-    /// [`ChartEvent::event`] is the index in `row.events`.
+    /// `ChartEvent::event` is the index in `row.events`.
     pub fn chart(&self, row: &PatientRow, outcomes: &[OutcomeDays], day: i32) -> EncodedChart {
-        let mut chart = EncodedChart {
+        let known = || dated(row).take_while(|(on, _)| *on <= day).enumerate();
+        let said = known().filter_map(|(position, (day, event))| {
+            let meaning = self.meaning(event)?;
+            let number = event.number.and_then(|(unit, value)| {
+                meaning.numbers.iter().find(|(known, _)| *known == unit).map(|&(_, number)| (number, value))
+            });
+            Some(Said { day, word: meaning.word.clone()?, number, event: position as u32 })
+        });
+        let (events, unknown) = entries(said, self.vocabulary.keys.len());
+        let standing = outcomes.iter().enumerate();
+        EncodedChart {
             as_of_day: day,
             birth_day: Some(0),
             sex: row.sex,
             deceased: row.death.is_some_and(|death| death <= day),
-            events: Vec::new(),
-            unknown: Vec::new(),
-            standing: (0..outcomes.len())
-                .map(|index| self.phenotypes.stands(index, &outcomes[index], row.sex, day))
-                .collect(),
-            events_read: 0,
-        };
-        let mut unknown: HashMap<u32, u32> = HashMap::new();
-        let mut seen_today: HashSet<u32> = HashSet::new();
-        let mut today = i32::MIN;
-        for (position, (on, event)) in dated(row).enumerate() {
-            if on > day {
-                break;
-            }
-            chart.events_read += 1;
-            let Some(meaning) = self.meaning(event) else { continue };
-            if on != today {
-                seen_today.clear();
-                today = on;
-            }
-            let key = match meaning.word {
-                Word::NotRead => continue,
-                Word::Known(key) => key,
-                Word::Unknown(word) => *unknown.entry(word).or_insert_with(|| {
-                    let fact = &self.shard.facts[event.fact as usize];
-                    chart.unknown.push((fact.kind, fact.display.clone()));
-                    (self.vocabulary.keys.len() + chart.unknown.len() - 1) as u32
-                }),
-            };
-            if !seen_today.insert(key) {
-                continue;
-            }
-            let number = event.number.and_then(|(unit, value)| {
-                meaning.numbers.iter().find(|(known, _)| *known == unit).map(|&(_, number)| (number, value))
-            });
-            chart.events.push(ChartEvent { day: on, key, number, event: position as u32 });
+            events,
+            unknown,
+            standing: standing.map(|(index, days)| self.phenotypes.stands(index, days, row.sex, day)).collect(),
+            events_read: known().count(),
         }
-        chart
     }
 }
 
@@ -175,14 +138,14 @@ mod tests {
     use crate::patient_record::terminology::{Code, CodeSystem};
     use crate::patient_record::timeline::{Event, Patient, SECONDS_PER_DAY, Sex, Skipped, Timeline, Value};
     use crate::prediction::phenotype::DEFAULT;
-    use crate::prediction::vocabulary::{Fact, KeyEntry, Number, encode_timeline};
+    use crate::prediction::vocabulary::{KeyEntry, Number, encode_timeline};
     use proptest::prelude::*;
 
     fn code(system: CodeSystem, code: &str) -> Code {
         Code { system, code: code.into(), display: format!("called {code}").into() }
     }
 
-    /// What can happen in these charts: known and unknown codes, numbers in two units, kinds that are not read.
+    /// What can happen in these charts: known and unknown codes, numbers in two units, kinds and traits that are not read.
     fn happening(which: u8, number: f64) -> (Kind, Code, Value) {
         let quantity = |unit: &str| Value::Quantity { value: number, unit: unit.into(), scaled: true };
         match which {
@@ -200,6 +163,7 @@ mod tests {
                 Value::Coded(code(CodeSystem::Snomed, "266919005")),
             ),
             7 => (Kind::Observation, code(CodeSystem::Loinc, "2222-2"), quantity("%")),
+            8 => (Kind::Condition, code(CodeSystem::Snomed, "446654005"), Value::None),
             _ => (Kind::Report, code(CodeSystem::Loinc, "58410-2"), Value::None),
         }
     }
@@ -236,7 +200,7 @@ mod tests {
         let mut shard = Shard { format: SHARD_FORMAT, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
         let mut events = Vec::new();
         let mut before = 0;
-        for event in timeline.events.iter().filter(|event| read_by_the_model(event.kind)) {
+        for event in timeline.events.iter().filter(|event| read_by_the_model(&Fact::of(event))) {
             let place = |found: Option<usize>, len: usize| found.unwrap_or(len);
             let fact = Fact::of(event);
             let index = place(shard.facts.iter().position(|known| *known == fact), shard.facts.len());
@@ -264,14 +228,17 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_row_reads_as_the_chart_it_came_from(
-            happenings in prop::collection::vec((0_i32..60, 0_u8..9, 3.0_f64..9.0), 0..60),
+        fn a_row_reads_as_the_chart_it_came_from_in_whatever_order_a_day_came(
+            (happenings, otherwise) in prop::collection::vec((0_i32..60, 0_u8..10, 3.0_f64..9.0), 0..60)
+                .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
             death in prop::option::of(0_i32..80), as_of in -5_i32..80
         ) {
-            let mut happenings = happenings;
-            happenings.sort_by_key(|happening| happening.0);
-            let timeline = timeline(&happenings, death);
-            let shard = shard(&timeline, death);
+            let by_day = |mut happenings: Vec<(i32, u8, f64)>| {
+                happenings.sort_by_key(|happening| happening.0);
+                timeline(&happenings, death)
+            };
+            let timeline = by_day(happenings);
+            let shard = shard(&by_day(otherwise), death);
             static PHENOTYPES: std::sync::OnceLock<Phenotypes> = std::sync::OnceLock::new();
             let (words, phenotypes) = (vocabulary(), PHENOTYPES.get_or_init(|| Phenotypes::parse(DEFAULT).unwrap()));
             let end_of_day = i64::from(as_of + BIRTH + 1) * SECONDS_PER_DAY - 1;

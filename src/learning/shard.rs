@@ -3,7 +3,8 @@
 //! A dataset folder holds `dataset.json` (this module's [`Dataset`]), `vocabulary.json`, `shards/NNNN.zst`
 //! (zstd of postcard [`Shard`]s), `report.json` and `report.md`, and, apart and optional, `identity.csv`
 //! (patient id, key, birth date): the only file that can lead back to a person, and `audit.csv` (key, race, ethnicity).
-//! No names, addresses, identifiers, free text or calendar dates: time is days since birth.
+//! No names, addresses, identifiers, free text or calendar dates: time is days since birth. No personal traits either
+//! (`prediction::vocabulary::Trait`).
 
 use crate::patient_record::timeline::Sex;
 use crate::prediction::vocabulary::{Fact, Vocabulary};
@@ -12,8 +13,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 
-/// Version of the shard layout; raised whenever it changes.
-pub const SHARD_FORMAT: u32 = 1;
+/// Version of what a dataset holds; raised whenever its layout or its meaning changes (2: without personal traits, HbA1c
+/// in one unit).
+pub const SHARD_FORMAT: u32 = 2;
 
 /// What a patient may be used for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -65,11 +67,7 @@ impl Dataset {
             .with_context(|| format!("`{}` cannot be read; was `prodrome ingest` run to its end?", path.display()))?;
         let mut dataset: Dataset = serde_json::from_str(&text).with_context(|| format!("`{}`", path.display()))?;
         if dataset.format != SHARD_FORMAT {
-            bail!(
-                "`{}` has format {}, this version reads {SHARD_FORMAT}; ingest again",
-                path.display(),
-                dataset.format
-            );
+            bail!(other_format(&path, dataset.format));
         }
         dataset.folder = folder.to_owned();
         Ok(dataset)
@@ -101,6 +99,14 @@ impl Dataset {
     }
 }
 
+fn other_format(path: &Path, found: u32) -> String {
+    format!(
+        "`{}` has format {found}, this version reads {SHARD_FORMAT}; run `prodrome ingest` again on the export, into another \
+         folder",
+        path.display()
+    )
+}
+
 /// Lower-case hexadecimal.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -123,7 +129,7 @@ impl Shard {
         let bytes = zstd::decode_all(file).with_context(|| format!("`{}`", path.display()))?;
         let shard: Shard = postcard::from_bytes(&bytes).with_context(|| format!("`{}`", path.display()))?;
         if shard.format != SHARD_FORMAT {
-            bail!("`{}` has format {}, this version reads {SHARD_FORMAT}; ingest again", path.display(), shard.format);
+            bail!(other_format(path, shard.format));
         }
         Ok(shard)
     }
@@ -150,7 +156,7 @@ pub struct PatientRow {
     pub events: Vec<EventRow>,
 }
 
-/// One event. Only kinds that the model reads or that outcomes count.
+/// One event that the model reads.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Days since the previous event of this patient (the first: since birth; may be negative).
@@ -159,4 +165,22 @@ pub struct EventRow {
     pub fact: u32,
     /// Index into [`Shard::units`] and the number in that canonical unit.
     pub number: Option<(u16, f32)>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dataset_of_an_older_format_is_refused_with_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = r#"{"format": 1, "patients": {}, "events": 0, "shards": [], "sha256": ""}"#;
+        std::fs::write(folder.path().join("dataset.json"), text).unwrap();
+        let refused = Dataset::open(folder.path()).unwrap_err().to_string();
+        assert!(refused.contains("has format 1, this version reads 2; run `prodrome ingest` again"), "{refused}");
+        let shard = Shard { format: 1, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
+        let path = folder.path().join("0000.zst");
+        std::fs::write(&path, shard.to_bytes().unwrap()).unwrap();
+        assert!(Shard::read(&path).unwrap_err().to_string().contains("run `prodrome ingest` again"));
+    }
 }

@@ -245,7 +245,8 @@ impl Phenotypes {
     fn reaches(&self, outcome: usize, unit: &str, value: f32) -> Option<bool> {
         let outcome = &self.outcomes[outcome].1;
         let stated = outcome.unit.as_deref().unwrap_or("1");
-        let canonical = |threshold: f64| crate::patient_record::terminology::canonical(threshold, stated);
+        let loinc = outcome.codes.iter().find_map(|code| code.strip_prefix("L:"));
+        let canonical = |threshold: f64| crate::patient_record::terminology::canonical_of(loinc, threshold, stated);
         let over = outcome.over.map(canonical);
         let under = outcome.under.map(canonical);
         if over.iter().chain(&under).any(|threshold| &*threshold.unit != unit) {
@@ -337,6 +338,25 @@ impl Phenotypes {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_hba1c_limit_is_the_same_in_both_conventions() {
+        let text = |limit: &str| {
+            format!(
+                "format = 1\ngap_days = 30\nhorizons_days = [365]\n[outcome.a1c]\ntitle = \"HbA1c\"\ngroup = \"lab\"\n\
+                 rule = \"value\"\ncodes = [\"L:4548-4\"]\n{limit}"
+            )
+        };
+        for limit in ["over = 6.5\nunit = \"%\"", "over = 48\nunit = \"mmol/mol\""] {
+            let phenotypes = Phenotypes::parse(&text(limit)).unwrap();
+            let reaches = |value, unit| {
+                let stored = crate::patient_record::terminology::canonical_of(Some("4548-4"), value, unit);
+                phenotypes.reaches(0, &stored.unit, stored.value as f32)
+            };
+            assert_eq!([48.0, 47.0].map(|value| reaches(value, "mmol/mol")), [Some(true), Some(false)], "{limit}");
+            assert_eq!([6.6, 6.4].map(|value| reaches(value, "%")), [Some(true), Some(false)], "{limit}");
+        }
+    }
 
     #[test]
     fn a_code_hides_all_of_its_values_and_a_condition_its_end_and_nothing_else() {

@@ -401,3 +401,43 @@ fn race_and_ethnicity_stand_in_the_audit_list_alone_and_only_when_asked_for() {
     assert_eq!(audit.matches(",,Not Hispanic or Latino").count(), 1, "one of a kind is left out");
     assert!(!audit.contains("Snowline") && !audit.contains("p1,"));
 }
+
+#[test]
+fn personal_traits_are_counted_and_in_no_shard_and_no_vocabulary() {
+    let place = place();
+    let answer = |number: usize, code: &str, value: &str| {
+        json!({"resourceType": "Observation", "id": format!("p{number}{code}"), "status": "final",
+            "code": coded("http://loinc.org", code, &format!("asked {code}")),
+            "subject": {"reference": format!("Patient/p{number}")}, "effectiveDateTime": "2000-01-02T09:00:00Z",
+            "valueCodeableConcept": coded("http://loinc.org", value, "answered")})
+    };
+    let finding = |number: usize, code: &str| {
+        json!({"resourceType": "Condition", "id": format!("p{number}{code}"),
+            "code": coded("http://snomed.info/sct", code, &format!("found {code}")),
+            "subject": {"reference": format!("Patient/p{number}")}, "onsetDateTime": "2000-01-02T08:00:00Z",
+            "abatementDateTime": "2001-01-02T08:00:00Z"})
+    };
+    let resources: Vec<Value> = (0..60)
+        .flat_map(|number| {
+            let mut resources = patient(&format!("p{number}"));
+            resources.extend([answer(number, "32624-9", "LA4457-3"), answer(number, "71802-3", "LA30190-5")]);
+            resources.extend([finding(number, "446654005"), finding(number, "32911000")]);
+            resources
+        })
+        .collect();
+    write(place.path().join("in/all.ndjson"), &lines(&resources));
+    let dataset = ingest(&options(place.path(), "in", "out")).unwrap();
+    let facts: Vec<String> = rows(&dataset)[0].1.facts.iter().map(|fact| fact.key()).collect();
+    assert!(facts.iter().any(|key| key == "COND|S:32911000"), "homelessness is read: {facts:?}");
+    assert!(facts.iter().any(|key| key.starts_with("OBS|L:71802-3")), "housing is read: {facts:?}");
+    let vocabulary = std::fs::read_to_string(place.path().join("out/vocabulary.json")).unwrap();
+    assert!(vocabulary.contains("COND|S:32911000"));
+    for never in ["32624-9", "LA4457-3", "446654005"] {
+        assert!(!facts.iter().any(|key| key.contains(never)) && !vocabulary.contains(never), "{never}");
+    }
+    let report = std::fs::read_to_string(place.path().join("out/report.json")).unwrap();
+    let report: Value = serde_json::from_str(&report).unwrap();
+    assert_eq!(report["never_read"], json!({"race-or-ethnicity": 60, "migration": 120}));
+    let page = std::fs::read_to_string(place.path().join("out/report.md")).unwrap();
+    assert!(page.contains("| flight, immigration and migrant work | 120 |"), "{page}");
+}

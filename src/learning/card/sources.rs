@@ -6,6 +6,7 @@
 
 use super::Described;
 use crate::learning::shard::Split;
+use crate::prediction::vocabulary::Trait;
 use std::fmt::Write;
 
 /// What a hospital must say itself.
@@ -152,18 +153,14 @@ fn development(card: &Described) -> Group {
     }
 }
 
-/// Answers to questionnaires about traits and living, by LOINC code, that a vocabulary may hold.
-const ASKED: [(&str, &str); 10] = [
-    ("L:32624-9", "race"),
-    ("L:56051-6", "ethnicity"),
-    ("L:54899-0", "preferred language"),
-    ("L:76690-7", "sexual orientation"),
+/// Answers to questionnaires about living, by LOINC code, that a vocabulary may hold.
+const ASKED: [(&str, &str); 6] = [
     ("L:67875-5", "employment"),
-    ("L:82589-3", "education"),
-    ("L:63586-2", "income"),
-    ("L:76437-3", "insurance"),
     ("L:71802-3", "housing"),
+    ("L:93029-7", "social contacts"),
+    ("L:93030-5", "transport"),
     ("L:93034-7", "military service"),
+    ("L:93038-8", "stress"),
 ];
 
 /// What of the rule's variables is read, looked up in the vocabulary rather than claimed.
@@ -174,16 +171,20 @@ fn inputs(card: &Described) -> String {
     };
     let known: Vec<&str> = ASKED.iter().filter(|(code, _)| read(code)).map(|(_, word)| *word).collect();
     let asked = match known.is_empty() {
-        true => "The vocabulary has no questionnaire answers about race, ethnicity, language or living".to_owned(),
+        true => "The vocabulary has no questionnaire answers about living".to_owned(),
         false => format!(
             "Where a record holds questionnaire answers as observations, these are read as any other fact: {}",
             known.join(", ")
         ),
     };
+    let never: Vec<&str> = Trait::ALL.into_iter().map(Trait::words).collect();
     format!(
         "sex and date of birth (as age) are inputs; nothing else of the Patient resource is (no race, ethnicity, address, \
-         marital status, language). {asked}; coded social findings in the problem list are read too. None of them is \
-         shown as a reason"
+         marital status, language). What the rest of a record tells of a personal trait by a known code is never read, \
+         neither in training nor in serving (`docs/adr/0008-what-is-never-read.md`): {}; under local codes it is not \
+         recognised. {asked}; coded social findings in the problem list that care can act on (homelessness, violence, \
+         isolation) are read too. None of them is shown as a reason",
+        never.join(", ")
     )
 }
 
@@ -194,7 +195,7 @@ fn fairness() -> Group {
             (
                 "What was done so that outputs are fair",
                 ours(
-                    "every risk stands beside the average of the same age and sex; outcomes are shown only where they do better than that average; false-alert thresholds are fitted by sex and age band as well as together",
+                    "personal traits are not read; every risk stands beside the average of the same age and sex; outcomes are shown only where they do better than that average; false-alert thresholds are fitted by sex and age band as well as together",
                 ),
             ),
             (

@@ -32,7 +32,7 @@ fn described(origin: &Origin, test: impl FnOnce(&Described)) {
         most_unknown_share: 0.1,
         most_distance: Some(2.0),
     };
-    let key = "OBS|L:32624-9=L:1".into();
+    let key = "OBS|L:71802-3=L:1".into();
     let entry = KeyEntry { key, kind: Kind::Observation, display: String::new(), patients: 9 };
     let vocabulary = Vocabulary::new(vec![entry], Vec::new(), Vec::new());
     test(&Described { origin, phenotypes: &phenotypes, vocabulary: &vocabulary, fitted: &fitted, limits: &limits });
@@ -63,7 +63,8 @@ fn all_thirty_one_source_attributes_are_answered_in_nine_groups() {
                 .all(|(asked, answer)| !asked.is_empty() && !answer.is_empty())
         );
         let text = sources::markdown(card);
-        assert!(text.contains("read as any other fact: race;"), "{text}");
+        assert!(text.contains("read as any other fact: housing;"), "{text}");
+        assert!(text.contains("0008-what-is-never-read.md`): race and ethnicity, language,"), "{text}");
         assert!(text.contains("31. *") && text.contains(sources::HOSPITAL) && text.contains("AUROC 0.812 to 0.812"));
     });
 }

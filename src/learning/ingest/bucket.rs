@@ -85,6 +85,7 @@ impl Bucket {
         }
         self.tally.patients[split as usize] += 1;
         self.tally.findings.events_before_birth += life.before_birth;
+        life.never_read.iter().for_each(|(which, n)| *self.tally.never_read.entry(*which).or_default() += n);
         self.tally.lengths.push(life.events.len() as u32);
         self.tally.likenesses.push(Likeness {
             split,

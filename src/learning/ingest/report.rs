@@ -6,7 +6,7 @@ use super::state::{SkipCounts, State};
 use super::tally::{Findings, Likeness, Seen, Tally};
 use crate::learning::shard::{Dataset, Split};
 use crate::patient_record::timeline::SkipReason;
-use crate::prediction::vocabulary::{Vocabulary, read_by_the_model};
+use crate::prediction::vocabulary::{Trait, Vocabulary, kind_is_read};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -28,6 +28,8 @@ pub struct Report {
     /// Resources received, by type.
     pub resources: BTreeMap<String, u64>,
     pub event_kinds: Vec<KindRow>,
+    /// Events that tell a personal trait: read from the export, and in no shard.
+    pub never_read: BTreeMap<Trait, u64>,
     pub skipped: Vec<SkipRow>,
     pub files_not_fhir: u64,
     /// Events per patient, of kinds that the model reads.
@@ -109,7 +111,7 @@ impl Report {
         tally.skipped.iter().for_each(|(key, n)| *skipped.entry(key.clone()).or_default() += n);
         let kinds = tally.kinds.iter().map(|(kind, counts)| KindRow {
             kind: kind.short(),
-            read_by_the_model: read_by_the_model(*kind),
+            read_by_the_model: kind_is_read(*kind),
             events: by_split(*counts),
         });
         Self {
@@ -120,6 +122,7 @@ impl Report {
             events: dataset.events,
             resources: state.counts.resources.clone(),
             event_kinds: kinds.collect(),
+            never_read: tally.never_read.clone(),
             skipped: skipped
                 .into_iter()
                 .map(|((resource_type, reason), count)| SkipRow { resource_type, reason, count })
@@ -165,6 +168,9 @@ impl Report {
         section("Events by kind", ["kind (* not read by the model)", order], {
             let star = |row: &KindRow| if row.read_by_the_model { "" } else { " *" };
             self.event_kinds.iter().map(|row| (format!("{}{}", row.kind, star(row)), splits(&row.events))).collect()
+        });
+        section("Personal traits, in no shard", ["trait", "events"], {
+            self.never_read.iter().map(|(which, n)| (which.words().to_owned(), n.to_string())).collect()
         });
         section("Resources received", ["type", "count"], counts(&self.resources));
         section("Not read", ["type, reason", "count"], {

@@ -4,10 +4,11 @@ use super::dictionary::Dictionary;
 use super::disclosure::Identity;
 use crate::learning::shard::EventRow;
 use crate::patient_record::timeline::{Kind, SECONDS_PER_DAY, Timeline, Value};
-use crate::prediction::vocabulary::{Fact, read_by_the_model};
-use std::collections::HashMap;
+use crate::prediction::vocabulary::{Fact, Trait, personal_trait, read_by_the_model};
+use std::collections::{BTreeMap, HashMap};
 
 /// What a row consists of before its follow-up is known.
+#[derive(Default)]
 pub struct Life {
     pub events: Vec<EventRow>,
     /// How many events of each fact.
@@ -15,6 +16,8 @@ pub struct Life {
     /// Observed numbers in order: fact, unit, value.
     pub numbers: Vec<(u32, u16, f32)>,
     pub before_birth: u64,
+    /// Events that tell a personal trait, left out.
+    pub never_read: BTreeMap<Trait, u64>,
 }
 
 /// The day of a moment, days since 1970-01-01.
@@ -24,12 +27,17 @@ pub fn day(second: i64) -> i32 {
 
 /// The events that the model reads, in the order of the timeline.
 pub fn life(timeline: &Timeline, birth: i32, dictionary: &mut Dictionary, identity: &Identity) -> Life {
-    let mut life = Life { events: Vec::new(), facts: HashMap::new(), numbers: Vec::new(), before_birth: 0 };
+    let mut life = Life::default();
     let mut before = 0;
-    for event in timeline.events.iter().filter(|event| read_by_the_model(event.kind)) {
+    for event in &timeline.events {
+        let fact = Fact::of(event);
+        if !read_by_the_model(&fact) {
+            personal_trait(&fact).into_iter().for_each(|which| *life.never_read.entry(which).or_default() += 1);
+            continue;
+        }
         let age = day(event.known) - birth;
         life.before_birth += u64::from(age < 0);
-        let fact = dictionary.fact(Fact::of(event));
+        let fact = dictionary.fact(fact);
         *life.facts.entry(fact).or_default() += 1;
         let number = match &event.value {
             Value::Quantity { value, unit, scaled } if event.kind == Kind::Observation => {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 /// Raised whenever spill, parts or their order change.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Counts of what was not read, by resource type and reason.
 pub type SkipCounts = BTreeMap<(String, SkipReason), u64>;

@@ -3,6 +3,7 @@
 
 use crate::learning::shard::Split;
 use crate::patient_record::timeline::Kind;
+use crate::prediction::vocabulary::Trait;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -76,12 +77,14 @@ pub struct Tally {
     pub left_out: BTreeMap<String, u64>,
     /// Events by kind and split, read by the model or not.
     pub kinds: BTreeMap<Kind, [u64; 4]>,
+    /// Events that tell a personal trait and are in no shard.
+    pub never_read: BTreeMap<Trait, u64>,
     pub skipped: SkipCounts,
     pub unknown_units: BTreeMap<String, Seen>,
     pub unknown_systems: BTreeMap<String, Seen>,
     pub keys: BTreeMap<String, KeyCount>,
     pub numbers: BTreeMap<(String, String), NumberCount>,
-    /// Events per patient, of kinds that the model reads.
+    /// Events per patient that the model reads.
     pub lengths: Vec<u32>,
     pub likenesses: Vec<Likeness>,
     /// The latest day on which anything became known, not after today. Days since 1970-01-01.
@@ -134,6 +137,7 @@ impl Tally {
         add_splits(&mut self.patients, other.patients);
         merge(&mut self.left_out, other.left_out, sum);
         merge(&mut self.kinds, other.kinds, add_splits);
+        merge(&mut self.never_read, other.never_read, sum);
         merge(&mut self.skipped, other.skipped, sum);
         merge(&mut self.unknown_units, other.unknown_units, seen);
         merge(&mut self.unknown_systems, other.unknown_systems, seen);

@@ -146,7 +146,7 @@ impl Part {
             .facts
             .iter()
             .map(|fact| {
-                let text = read_by_the_model(fact.kind).then(|| fact.key())?;
+                let text = read_by_the_model(fact).then(|| fact.key())?;
                 Some(*known.entry(text.clone()).or_insert_with(|| {
                     keys.push(Key { text, kind: fact.kind, display: fact.display.clone() });
                     keys.len() as u32 - 1

@@ -77,6 +77,20 @@ fn components_are_events_and_their_valueless_parent_is_none() {
 }
 
 #[test]
+fn hba1c_is_one_number_in_both_conventions() {
+    let observation = |id: &str, unit: &str, value: f64| {
+        of_p(json!({"resourceType": "Observation", "id": id, "status": "final", "effectiveDateTime": "1970-01-11",
+            "code": {"coding": [{"system": "http://loinc.org", "code": "4548-4"}]},
+            "valueQuantity": {"value": value, "code": unit, "system": "http://unitsofmeasure.org"}}))
+    };
+    let timeline = read(&[patient(), observation("a", "%", 6.543_04), observation("b", "mmol/mol", 48.0)]);
+    for event in &timeline.events {
+        let Value::Quantity { value, unit, scaled: true } = &event.value else { panic!("{:?}", event.value) };
+        assert!(&**unit == "1" && (value - 0.065_430_4).abs() < 1e-9, "{value} {unit}");
+    }
+}
+
+#[test]
 fn a_drug_is_found_by_id_by_address_within_and_in_the_shared_catalogue() {
     let order = |id: &str, reference: &str| {
         of_p(json!({"resourceType": "MedicationRequest", "id": id, "status": "stopped", "intent": "order",

@@ -141,7 +141,7 @@ fn analyse(sent: &str) -> Conversion {
     let (factor, offset) = (base.factor.to_f64(), base.offset.to_f64());
     let [clinical, amounts, cellular] = &*REFERENCES;
     let mut reference = clinical.get(&base.unit);
-    if counts_molecules(&expression) {
+    if amounts_of_substance(&expression) != 0 {
         reference = amounts.get(&base.unit).or(reference);
     }
     if reference.is_some_and(|(_, scale, _)| factor < scale * CELL_SCALE) {
@@ -151,16 +151,32 @@ fn analyse(sent: &str) -> Conversion {
     Conversion { factor: factor / scale, offset: (offset - zero) / scale, unit: unit.into(), scaled: true }
 }
 
-/// Whether a mole, an equivalent or an osmole stands in the expression.
-fn counts_molecules(expression: &UnitExpr) -> bool {
+/// Whether a unit is an amount of substance per amount of substance (`mmol/mol`, `mmol.mol-1`), in whatever spelling.
+pub(super) fn is_ratio_of_amounts(unit: &str) -> bool {
+    let cancels = |expression| holds_moles(&expression) && amounts_of_substance(&expression) == 0;
+    conversion(unit).unit.as_ref() == "1" && parse_expression(unit).is_ok_and(cancels)
+}
+
+fn holds_moles(expression: &UnitExpr) -> bool {
     match expression {
-        UnitExpr::Symbol(symbol) => ["mol", "eq", "osm"].iter().any(|amount| symbol.ends_with(amount)),
-        UnitExpr::Power(inner, _) | UnitExpr::Annotated(inner, _) | UnitExpr::Reciprocal(inner) => {
-            counts_molecules(inner)
-        }
-        UnitExpr::Product(terms) => terms.iter().any(counts_molecules),
-        UnitExpr::Quotient(above, below) => counts_molecules(above) != counts_molecules(below),
+        UnitExpr::Symbol(symbol) => symbol.ends_with("mol"),
+        UnitExpr::Power(inner, _) | UnitExpr::Annotated(inner, _) | UnitExpr::Reciprocal(inner) => holds_moles(inner),
+        UnitExpr::Product(terms) => terms.iter().any(holds_moles),
+        UnitExpr::Quotient(above, below) => holds_moles(above) || holds_moles(below),
         UnitExpr::Numeric(_) | UnitExpr::Annotation(_) => false,
+    }
+}
+
+/// The power to which an amount of substance (mole, equivalent, osmole) stands in the expression; 0 where they cancel.
+fn amounts_of_substance(expression: &UnitExpr) -> i32 {
+    match expression {
+        UnitExpr::Symbol(symbol) => i32::from(["mol", "eq", "osm"].iter().any(|amount| symbol.ends_with(amount))),
+        UnitExpr::Power(inner, power) => amounts_of_substance(inner).saturating_mul(*power),
+        UnitExpr::Annotated(inner, _) => amounts_of_substance(inner),
+        UnitExpr::Reciprocal(inner) => amounts_of_substance(inner).saturating_neg(),
+        UnitExpr::Product(terms) => terms.iter().map(amounts_of_substance).fold(0, i32::saturating_add),
+        UnitExpr::Quotient(above, below) => amounts_of_substance(above).saturating_sub(amounts_of_substance(below)),
+        UnitExpr::Numeric(_) | UnitExpr::Annotation(_) => 0,
     }
 }
 
@@ -203,6 +219,7 @@ mod tests {
         same(140.0, "meq/L", 140.0, "mmol/L");
         same(140_000.0, "umol/L", 140.0, "mmol/L");
         same(48.0, "mmol/mol", 0.048, "1");
+        same(48.0, "mmol.mol-1", 0.048, "1");
         assert_ne!(canonical(1.0, "[IU]/L").unit, canonical(1.0, "U/L").unit);
     }
 

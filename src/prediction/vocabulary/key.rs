@@ -1,5 +1,6 @@
 //! An event's key: what it is called in vocabularies, shards and phenotypes.
 
+use super::personal_trait;
 use crate::patient_record::timeline::{Event, Kind, Value};
 use serde::{Deserialize, Serialize};
 
@@ -42,8 +43,14 @@ impl Fact {
     }
 }
 
+/// Whether the model reads a fact: one of a kind that it reads, and no personal trait. The one answer for ingest,
+/// training and serving.
+pub fn read_by_the_model(fact: &Fact) -> bool {
+    kind_is_read(fact.kind) && personal_trait(fact).is_none()
+}
+
 /// Whether the model reads events of this kind. Administrations repeat their orders and reports their
 /// observations; an encounter's end and a note's type were not part of the measured recipe.
-pub fn read_by_the_model(kind: Kind) -> bool {
+pub fn kind_is_read(kind: Kind) -> bool {
     !matches!(kind, Kind::MedicationAdministration | Kind::Report | Kind::EncounterEnd | Kind::Note)
 }

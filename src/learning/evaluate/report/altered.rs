@@ -27,8 +27,7 @@ pub fn write(page: &mut String, evaluation: &Evaluation) {
         (
             Question::Robustness,
             "### Bad records",
-            "Order within a day should change nothing; a chart keeps the first number of a code on a day, so a day with two \
-             numbers of one code shows here. Masses sent as amounts are another quantity: the number is not known \
+            "Order within a day changes nothing: of several numbers of one code on a day a chart keeps the middle one. Masses sent as amounts are another quantity: the number is not known \
              to the vocabulary, the code still is.",
         ),
         (

@@ -5,7 +5,7 @@ use super::super::draft::Draft;
 use super::super::{Kind, SkipReason, Value};
 use super::is_one_of;
 use crate::patient_record::fhir::{Answer, Observation, concept_code};
-use crate::patient_record::terminology::canonical;
+use crate::patient_record::terminology::{Code, CodeSystem, canonical_of};
 
 pub(super) fn draft(observation: &Observation<'_>) -> Draft {
     let mut draft = Draft::new("Observation", &observation.id, &observation.meta, observation.subject.text());
@@ -16,7 +16,9 @@ pub(super) fn draft(observation: &Observation<'_>) -> Draft {
     let own = observation.answer().map(|answer| (&observation.code, answer));
     let parts = observation.component.iter().filter_map(|part| Some((&part.code, part.answer()?)));
     for (code, answer) in own.into_iter().chain(parts) {
-        draft.add(Kind::Observation, concept_code(code), effective, issued, value(answer));
+        let code = concept_code(code);
+        let value = value(answer, code.as_ref());
+        draft.add(Kind::Observation, code, effective, issued, value);
     }
     if draft.findings.is_empty() {
         draft.skip(SkipReason::NoValue);
@@ -24,7 +26,12 @@ pub(super) fn draft(observation: &Observation<'_>) -> Draft {
     draft
 }
 
-fn value(answer: Answer<'_>) -> Value {
+fn value(answer: Answer<'_>, code: Option<&Code>) -> Value {
+    let loinc = code.filter(|code| code.system == CodeSystem::Loinc).map(|code| &*code.code);
+    let number = |value, unit| {
+        let canonical = canonical_of(loinc, value, unit);
+        Value::Quantity { value: canonical.value, unit: canonical.unit, scaled: canonical.scaled }
+    };
     match answer {
         Answer::Quantity(quantity) => quantity.value.map_or(Value::Unread, |value| number(value, quantity.unit())),
         Answer::Coded(concept) => concept.to_code().map_or(Value::Unread, Value::Coded),
@@ -33,9 +40,4 @@ fn value(answer: Answer<'_>) -> Value {
         Answer::Unread => Value::Unread,
         Answer::Absent => Value::None,
     }
-}
-
-fn number(value: f64, unit: &str) -> Value {
-    let canonical = canonical(value, unit);
-    Value::Quantity { value: canonical.value, unit: canonical.unit, scaled: canonical.scaled }
 }
