@@ -32,6 +32,8 @@ enum Word {
 struct Meaning {
     word: Word,
     role: Role,
+    /// Occasions that it may make, by index.
+    occasions: Vec<u16>,
     /// Number of the vocabulary by unit of the shard, for observations.
     numbers: Vec<(u16, u32)>,
 }
@@ -76,7 +78,7 @@ impl<'a> ShardReader<'a> {
                     Kind::Observation => numbers.get(fact.code.as_str()).cloned().unwrap_or_default(),
                     _ => Vec::new(),
                 };
-                Meaning { word, role: phenotypes.role(fact), numbers }
+                Meaning { word, role: phenotypes.role(fact), occasions: phenotypes.occasions.of_fact(fact), numbers }
             })
             .collect();
         Self { shard, vocabulary, phenotypes, meanings }
@@ -96,6 +98,13 @@ impl<'a> ShardReader<'a> {
     pub fn outcome_days(&self, row: &PatientRow) -> Vec<OutcomeDays> {
         let facts = dated(row).filter_map(|(day, event)| Some((day, &self.meaning(event)?.role, self.number(event))));
         self.phenotypes.outcome_days(facts, row.death)
+    }
+
+    /// The days of each occasion of a life, ascending, each once. A dataset from before ends of encounters were kept has
+    /// no discharge.
+    pub fn occasion_days(&self, row: &PatientRow) -> Vec<Vec<i32>> {
+        let facts = dated(row).filter_map(|(day, event)| Some((day, self.meaning(event)?.occasions.as_slice())));
+        self.phenotypes.occasions.days(facts)
     }
 
     /// The days of a life with an encounter beginning, ascending, each once.
@@ -200,6 +209,7 @@ mod tests {
                 Value::Coded(code(CodeSystem::Snomed, "266919005")),
             ),
             7 => (Kind::Observation, code(CodeSystem::Loinc, "2222-2"), quantity("%")),
+            8 => (Kind::EncounterEnd, code(CodeSystem::ActCode, "IMP"), Value::None),
             _ => (Kind::Report, code(CodeSystem::Loinc, "58410-2"), Value::None),
         }
     }
@@ -231,12 +241,12 @@ mod tests {
         Timeline { patient, events: events.collect(), sources: Vec::new(), skipped: Skipped::default() }
     }
 
-    /// The same life as ingest stores it: events that the model reads, facts and units by index.
+    /// The same life as ingest stores it: events that the model reads and ends of encounters, facts and units by index.
     fn shard(timeline: &Timeline, death: Option<i32>) -> Shard {
         let mut shard = Shard { format: SHARD_FORMAT, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
         let mut events = Vec::new();
         let mut before = 0;
-        for event in timeline.events.iter().filter(|event| read_by_the_model(event.kind)) {
+        for event in timeline.events.iter().filter(|e| read_by_the_model(e.kind) || e.kind == Kind::EncounterEnd) {
             let place = |found: Option<usize>, len: usize| found.unwrap_or(len);
             let fact = Fact::of(event);
             let index = place(shard.facts.iter().position(|known| *known == fact), shard.facts.len());
@@ -265,7 +275,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_row_reads_as_the_chart_it_came_from(
-            happenings in prop::collection::vec((0_i32..60, 0_u8..9, 3.0_f64..9.0), 0..60),
+            happenings in prop::collection::vec((0_i32..60, 0_u8..10, 3.0_f64..9.0), 0..60),
             death in prop::option::of(0_i32..80), as_of in -5_i32..80
         ) {
             let mut happenings = happenings;

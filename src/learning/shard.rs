@@ -150,7 +150,7 @@ pub struct PatientRow {
     pub events: Vec<EventRow>,
 }
 
-/// One event. Only kinds that the model reads or that outcomes count.
+/// One event. Only kinds that the model reads or that outcomes and occasions count.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Days since the previous event of this patient (the first: since birth; may be negative).

@@ -83,7 +83,7 @@ impl Pupil for FactsPupil {
         let mut windows = Vec::new();
         for (number, life) in lives.iter().enumerate() {
             let seed = seed_of([settings.seed, epoch, number as u64]);
-            for day in life.index_days(settings.data.index_days, settings.data.within_years, seed) {
+            for day in life.training_days(settings.data.index_days, &settings.data, seed) {
                 let end = life.history.known_days(day);
                 windows.push(Window { life: number, first: 0, end, read_outs: vec![day] });
             }

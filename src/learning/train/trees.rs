@@ -9,6 +9,7 @@ use super::run::BEST;
 use super::settings::{TrainSettings, TreesShape};
 use super::targets::base_rates;
 use super::validate::{Moment, gap_risk, hazards, mean_auroc, moments, scores};
+use super::windows::seed_of;
 use crate::learning::evaluate::cohort::{Window, label};
 use crate::prediction::network::facts::Words;
 use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, columns, forest_name, width};
@@ -71,7 +72,7 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     let shape = &settings.trees;
     let config = config(lesson);
     let words = Arc::new(Words::of(vocabulary));
-    let when = moments(train, shape.index_days, settings.data.within_years, settings.seed);
+    let when = training_moments(lesson);
     let check = moments(validation, shape.index_days, settings.data.within_years, VALIDATION_SEED);
     bar.set_message("columns of every index day");
     let (table, kept) = table(train, &when, &config, &words, shape.least_share, None);
@@ -107,6 +108,17 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);
     let (auroc, _) = mean_auroc(phenotypes, &scores(phenotypes, validation, &when, &risk));
     Ok(Validation { step: bar.position(), epoch: 1.0, auroc, train_hazard_loss: 0.0, train_next_day_loss: 0.0 })
+}
+
+/// The index days that ensembles are fitted on.
+fn training_moments(lesson: &Lesson) -> Vec<Moment> {
+    let Lesson { settings, train, .. } = *lesson;
+    let days = |(life, one): (usize, &Life)| {
+        let seed = seed_of([settings.seed, 0, life as u64]);
+        let days = one.training_days(settings.trees.index_days, &settings.data, seed);
+        days.into_iter().map(move |day| Moment { life, day })
+    };
+    train.iter().enumerate().flat_map(days).collect()
 }
 
 /// Columns of every moment; which are kept is decided on training patients.
