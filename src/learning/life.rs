@@ -23,6 +23,8 @@ struct Meaning<'a> {
     /// `None`: the model does not read it.
     word: Option<Word<'a>>,
     role: Role,
+    /// Occasions that it may make, by index.
+    occasions: Vec<u16>,
     /// Number of the vocabulary by unit of the shard, for observations.
     numbers: Vec<(u16, u32)>,
 }
@@ -62,7 +64,8 @@ impl<'a> ShardReader<'a> {
                     _ => Vec::new(),
                 };
                 let word = read_by_the_model(fact).then(|| word(fact));
-                Meaning { word, role: phenotypes.role(fact), numbers }
+                let occasions = phenotypes.occasions.of_fact(fact);
+                Meaning { word, role: phenotypes.role(fact), occasions, numbers }
             })
             .collect();
         Self { shard, vocabulary, phenotypes, meanings }
@@ -82,6 +85,13 @@ impl<'a> ShardReader<'a> {
     pub fn outcome_days(&self, row: &PatientRow) -> Vec<OutcomeDays> {
         let facts = dated(row).filter_map(|(day, event)| Some((day, &self.meaning(event)?.role, self.number(event))));
         self.phenotypes.outcome_days(facts, row.death)
+    }
+
+    /// The days of each occasion of a life, ascending, each once. A dataset from before ends of encounters were kept has
+    /// no discharge.
+    pub fn occasion_days(&self, row: &PatientRow) -> Vec<Vec<i32>> {
+        let facts = dated(row).filter_map(|(day, event)| Some((day, self.meaning(event)?.occasions.as_slice())));
+        self.phenotypes.occasions.days(facts)
     }
 
     /// The days of a life with an encounter beginning, ascending, each once.
@@ -164,6 +174,7 @@ mod tests {
             ),
             7 => (Kind::Observation, code(CodeSystem::Loinc, "2222-2"), quantity("%")),
             8 => (Kind::Condition, code(CodeSystem::Snomed, "446654005"), Value::None),
+            9 => (Kind::EncounterEnd, code(CodeSystem::ActCode, "IMP"), Value::None),
             _ => (Kind::Report, code(CodeSystem::Loinc, "58410-2"), Value::None),
         }
     }
@@ -195,12 +206,13 @@ mod tests {
         Timeline { patient, events: events.collect(), sources: Vec::new(), skipped: Skipped::default() }
     }
 
-    /// The same life as ingest stores it: events that the model reads, facts and units by index.
+    /// The same life as ingest stores it: events that the model reads and ends of encounters, facts and units by index.
     fn shard(timeline: &Timeline, death: Option<i32>) -> Shard {
         let mut shard = Shard { format: SHARD_FORMAT, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
         let mut events = Vec::new();
         let mut before = 0;
-        for event in timeline.events.iter().filter(|event| read_by_the_model(&Fact::of(event))) {
+        let is_kept = |event: &Event| read_by_the_model(&Fact::of(event)) || event.kind == Kind::EncounterEnd;
+        for event in timeline.events.iter().filter(|event| is_kept(event)) {
             let place = |found: Option<usize>, len: usize| found.unwrap_or(len);
             let fact = Fact::of(event);
             let index = place(shard.facts.iter().position(|known| *known == fact), shard.facts.len());
@@ -229,7 +241,7 @@ mod tests {
     proptest! {
         #[test]
         fn a_row_reads_as_the_chart_it_came_from_in_whatever_order_a_day_came(
-            (happenings, otherwise) in prop::collection::vec((0_i32..60, 0_u8..10, 3.0_f64..9.0), 0..60)
+            (happenings, otherwise) in prop::collection::vec((0_i32..60, 0_u8..11, 3.0_f64..9.0), 0..60)
                 .prop_flat_map(|all| (Just(all.clone()), Just(all).prop_shuffle())),
             death in prop::option::of(0_i32..80), as_of in -5_i32..80
         ) {

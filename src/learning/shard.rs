@@ -156,7 +156,7 @@ pub struct PatientRow {
     pub events: Vec<EventRow>,
 }
 
-/// One event that the model reads.
+/// One event that the model reads, or the end of an encounter, which makes occasions.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct EventRow {
     /// Days since the previous event of this patient (the first: since birth; may be negative).

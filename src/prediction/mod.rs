@@ -14,6 +14,7 @@ pub mod interval;
 pub mod listed_code;
 pub mod model;
 pub mod network;
+pub mod occasion;
 pub mod package;
 pub mod phenotype;
 pub mod predictor;

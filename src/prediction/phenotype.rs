@@ -5,6 +5,7 @@
 
 use crate::patient_record::timeline::{Kind, SECONDS_PER_DAY, Second, Sex, Timeline, Value};
 use crate::prediction::listed_code;
+use crate::prediction::occasion::{Occasion, Occasions, Pair};
 use crate::prediction::vocabulary::Fact;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -109,6 +110,8 @@ pub struct Phenotypes {
     /// Vocabulary keys that are never shown as evidence.
     pub never_evidence: std::collections::BTreeSet<String>,
     pub outcomes: Vec<(String, Phenotype)>,
+    /// Days that ask questions of their own.
+    pub occasions: Occasions,
     patterns: Vec<Option<(regex::Regex, Option<regex::Regex>)>>,
 }
 
@@ -121,6 +124,10 @@ pub enum PhenotypeError {
     Format(u32),
     #[error("phenotypes: outcome `{0}`: {1}")]
     Outcome(String, String),
+    #[error("phenotypes: occasion `{0}`: {1}")]
+    Occasion(String, String),
+    #[error("phenotypes: pair `{0}`: {1}")]
+    Pair(String, String),
 }
 
 #[derive(Deserialize)]
@@ -132,6 +139,10 @@ struct File {
     #[serde(default)]
     never_evidence: std::collections::BTreeSet<String>,
     outcome: BTreeMap<String, Phenotype>,
+    #[serde(default)]
+    occasion: BTreeMap<String, Occasion>,
+    #[serde(default)]
+    pair: BTreeMap<String, Pair>,
 }
 
 /// What one fact means to the outcomes, by their indices.
@@ -185,11 +196,13 @@ impl Phenotypes {
                 _ => None,
             });
         }
+        let occasions = Occasions::new(file.occasion, file.pair, |name| file.outcome.contains_key(name))?;
         Ok(Self {
             gap_days: file.gap_days,
             horizons_days: file.horizons_days,
             never_evidence: file.never_evidence,
             outcomes: file.outcome.into_iter().collect(),
+            occasions,
             patterns,
         })
     }

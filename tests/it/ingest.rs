@@ -168,6 +168,7 @@ fn a_row_is_what_the_record_says_in_days_since_birth() {
             (7_305, Kind::EncounterType, "S:183495009", None, None),
             (7_306, Kind::Condition, "S:44054006", None, None),
             (7_306, Kind::Observation, "L:29463-7", None, Some(("kg", 70.5))),
+            (7_307, Kind::EncounterEnd, "IMP", Some("S:183495009"), None),
             (7_307, Kind::Medication, "R:860975", None, None),
         ]
         .map(|(day, kind, code, value, number)| {
@@ -357,6 +358,9 @@ fn a_killed_ingest_continues_and_ends_with_the_same_bytes() {
     assert!(!place.path().join("killed/dataset.json").exists(), "killed too late to show anything");
     assert!(command(place.path(), "killed", 1).status().unwrap().success());
 
+    let words = Dataset::open(&place.path().join("whole")).unwrap().vocabulary().unwrap();
+    let has = |kind| words.keys.iter().any(|key| key.kind == kind);
+    assert!(has(Kind::Encounter) && !has(Kind::EncounterEnd), "an end makes occasions and is no word of the model");
     for name in ["dataset.json", "vocabulary.json", "report.json", "report.md"] {
         let read = |out: &str| std::fs::read(place.path().join(out).join(name)).unwrap();
         assert!(read("whole") == read("killed"), "{name} differs");

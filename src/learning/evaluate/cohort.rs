@@ -34,17 +34,30 @@ pub fn recent_index_days(
     per_patient: usize,
     rng: &mut impl Rng,
 ) -> Vec<i32> {
-    let since = row.follow_up_end - (f64::from(within_years) * 365.25) as i32;
-    index_days_since(since, row, visits, per_patient, rng)
+    index_days_since(since(within_years, row), row, visits, per_patient, rng)
+}
+
+/// Those of `days` (ascending) that could be index days of the last `within_years` years of follow-up.
+pub fn eligible_days<'a>(within_years: u32, row: &PatientRow, days: &'a [i32]) -> &'a [i32] {
+    let Some((earliest, latest)) = span(since(within_years, row), row) else { return &[] };
+    let (from, to) = (days.partition_point(|&day| day < earliest), days.partition_point(|&day| day <= latest));
+    days.get(from..to).unwrap_or_default()
+}
+
+fn since(within_years: u32, row: &PatientRow) -> i32 {
+    row.follow_up_end - (f64::from(within_years) * 365.25) as i32
+}
+
+/// The first and the last day of a life that may be an index day, where there is more than one.
+fn span(since: i32, row: &PatientRow) -> Option<(i32, i32)> {
+    let first = dated(row).map(|(day, _)| day).next()?;
+    let earliest = FIRST_AGE_DAYS.max(first.saturating_add(HISTORY_DAYS)).max(since);
+    let latest = (row.follow_up_end - FOLLOW_UP_DAYS).min(row.death.map_or(i32::MAX, |death| death - 1));
+    (latest > earliest).then_some((earliest, latest))
 }
 
 fn index_days_since(since: i32, row: &PatientRow, visits: &[i32], per_patient: usize, rng: &mut impl Rng) -> Vec<i32> {
-    let Some(first) = dated(row).map(|(day, _)| day).next() else { return Vec::new() };
-    let earliest = FIRST_AGE_DAYS.max(first.saturating_add(HISTORY_DAYS)).max(since);
-    let latest = (row.follow_up_end - FOLLOW_UP_DAYS).min(row.death.map_or(i32::MAX, |death| death - 1));
-    if latest <= earliest {
-        return Vec::new();
-    }
+    let Some((earliest, latest)) = span(since, row) else { return Vec::new() };
     let from = visits.partition_point(|&day| day < earliest);
     let to = visits.partition_point(|&day| day <= latest);
     let visits = visits.get(from..to).unwrap_or_default();
@@ -163,6 +176,9 @@ mod tests {
             }
             let recent = recent_index_days(5, &row, &visits, 12, &mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert!(recent.iter().all(|day| f64::from(first + length - day) <= 5.0 * 365.25));
+            let eligible = eligible_days(5, &row, &visits);
+            prop_assert!(recent.iter().all(|day| !visits.contains(day) || eligible.contains(day)));
+            prop_assert!(eligible.iter().all(|&day| day >= first + 365 && day + 366 <= first + length));
             let again = index_days(&row, &visits, 12, &mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert_eq!(days, again);
         }

@@ -13,6 +13,7 @@ use crate::learning::shard::{PatientRow, SHARD_FORMAT, Shard, Split};
 use crate::patient_record::chart::MedicationCatalogue;
 use crate::patient_record::terminology::CodeSystem;
 use crate::patient_record::timeline::{Skipped, Timeline, Value};
+use crate::prediction::vocabulary::kind_is_read;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -86,7 +87,7 @@ impl Bucket {
         self.tally.patients[split as usize] += 1;
         self.tally.findings.events_before_birth += life.before_birth;
         life.never_read.iter().for_each(|(which, n)| *self.tally.never_read.entry(*which).or_default() += n);
-        self.tally.lengths.push(life.events.len() as u32);
+        self.tally.lengths.push(life.read_by_the_model);
         self.tally.likenesses.push(Likeness {
             split,
             whole: likeness::whole(&life.events, &self.dictionary),
@@ -168,6 +169,7 @@ impl Bucket {
         self.tally.findings.texts_withheld += withheld;
         self.tally.findings.texts_shared += shared;
         self.tally.keys = self.dictionary.key_counts();
+        self.tally.keys.retain(|_, count| kind_is_read(count.kind));
         for ((key, unit), count) in self.numbers {
             let code = self.dictionary.key_text(key).split_once('|').map(|(_, code)| code.to_owned());
             let unit = self.dictionary.units.get(usize::from(unit)).cloned();

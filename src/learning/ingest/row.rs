@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, HashMap};
 #[derive(Default)]
 pub struct Life {
     pub events: Vec<EventRow>,
+    /// How many of them the model reads; the others only say when occasions were.
+    pub read_by_the_model: u32,
     /// How many events of each fact.
     pub facts: HashMap<u32, u64>,
     /// Observed numbers in order: fact, unit, value.
@@ -25,17 +27,22 @@ pub fn day(second: i64) -> i32 {
     i32::try_from(second.div_euclid(SECONDS_PER_DAY)).unwrap_or(if second < 0 { i32::MIN / 2 } else { i32::MAX / 2 })
 }
 
-/// The events that the model reads, in the order of the timeline.
+/// The events that the model reads and the ends of encounters, in the order of the timeline.
 pub fn life(timeline: &Timeline, birth: i32, dictionary: &mut Dictionary, identity: &Identity) -> Life {
     let mut life = Life::default();
     let mut before = 0;
     for event in &timeline.events {
         let fact = Fact::of(event);
-        if !read_by_the_model(&fact) {
+        let read = read_by_the_model(&fact);
+        if !read {
             personal_trait(&fact).into_iter().for_each(|which| *life.never_read.entry(which).or_default() += 1);
+        }
+        // A discharge asks a question of its own, though the model does not read it.
+        if !read && event.kind != Kind::EncounterEnd {
             continue;
         }
         let age = day(event.known) - birth;
+        life.read_by_the_model += u32::from(read);
         life.before_birth += u64::from(age < 0);
         let fact = dictionary.fact(fact);
         *life.facts.entry(fact).or_default() += 1;

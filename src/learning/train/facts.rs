@@ -86,7 +86,7 @@ impl Pupil for FactsPupil {
         let mut windows = Vec::new();
         for (number, life) in lives.iter().enumerate() {
             let seed = seed_of([settings.seed, epoch, number as u64]);
-            let days = life.index_days(settings.data.index_days, settings.data.within_years, seed);
+            let days = life.training_days(settings.data.index_days, &settings.data, seed);
             let window = |day: i32| Window {
                 life: number,
                 read_outs: vec![day],

@@ -154,6 +154,8 @@ pub struct Data {
     pub index_days: usize,
     /// Only index days of the last so many years of follow-up: older care was recorded otherwise.
     pub within_years: u32,
+    /// Share of them that are occasions, such as a discharge, where a life has any.
+    pub occasion_share: f64,
     /// Read-outs per window.
     pub read_outs: usize,
     /// An older read-out keeps at least this share of the window before it, unless the window holds the whole life.
@@ -166,7 +168,15 @@ pub struct Data {
 
 impl Default for Data {
     fn default() -> Self {
-        Self { index_days: 32, within_years: 26, read_outs: 16, least_context: 0.25, cut_share: 0.25, patients: 0 }
+        Self {
+            index_days: 32,
+            within_years: 26,
+            occasion_share: 0.15,
+            read_outs: 16,
+            least_context: 0.25,
+            cut_share: 0.25,
+            patients: 0,
+        }
     }
 }
 
@@ -273,6 +283,9 @@ impl TrainSettings {
         }
         if !(0.0..=1.0).contains(&self.data.cut_share) {
             bail!("`data.cut_share` must be between 0 and 1");
+        }
+        if !(0.0..1.0).contains(&self.data.occasion_share) {
+            bail!("`data.occasion_share` must be at least 0 and below 1");
         }
         if self.schedule.batch == 0 || self.data.index_days == 0 || self.data.read_outs == 0 {
             bail!("`schedule.batch`, `data.index_days` and `data.read_outs` must be at least 1");

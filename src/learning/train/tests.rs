@@ -1,7 +1,8 @@
 //! The trainer on a toy world: every weight learns, gradients are right, a stopped run ends like an unbroken one.
 
+use super::lives::{Words, lives};
 use super::run::{BEST, CHECKPOINT};
-use super::settings::{FactsShape, ReaderKind, Schedule, Shape, TrainSettings};
+use super::settings::{Data, FactsShape, ReaderKind, Schedule, Shape, TrainSettings};
 use super::train;
 use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split, hex};
 use crate::patient_record::timeline::{Kind, Sex};
@@ -11,7 +12,7 @@ use crate::prediction::network::{
     Asked, BINS, Day, Entry, Hazards, History, NetworkConfig, NumberEntry, Packed, Parameters, Reader, Reading,
     Transformer, initial_parameters, transformer_weights,
 };
-use crate::prediction::phenotype::DEFAULT;
+use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use crate::prediction::vocabulary::{Fact, KNOTS, KeyEntry, Number, Vocabulary};
 use candle_core::{Device, Tensor, Var};
 use fused_ops::{HazardTargets, hazard_loss, set_cross_entropy};
@@ -21,12 +22,13 @@ use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
-const CODES: [(&str, Kind, &str); 5] = [
+const CODES: [(&str, Kind, &str); 6] = [
     ("S:44054006", Kind::Condition, "Diabetes mellitus type 2"),
     ("IMP", Kind::Encounter, "inpatient"),
     ("L:4548-4", Kind::Observation, "Hemoglobin A1c"),
     ("R:860975", Kind::Medication, "metformin 500 MG"),
     ("S:431855005", Kind::Condition, "Chronic kidney disease stage 1"),
+    ("IMP", Kind::EncounterEnd, "inpatient"),
 ];
 
 fn vocabulary() -> Vocabulary {
@@ -241,6 +243,38 @@ fn toy_dataset(folder: &Path) {
     });
     std::fs::write(folder.join("dataset.json"), dataset.to_string()).unwrap();
     Dataset::open(folder).unwrap();
+}
+
+#[test]
+fn a_share_of_the_days_to_learn_from_are_occasions_and_the_rest_are_ordinary_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    toy_dataset(folder.path());
+    let dataset = Dataset::open(folder.path()).unwrap();
+    let (vocabulary, phenotypes) = (vocabulary(), Phenotypes::parse(DEFAULT).unwrap());
+    let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: 1 };
+    let lives = lives(&dataset, Split::Train, &words, &|_| ()).unwrap();
+    let data = |occasion_share| Data { occasion_share, ..Data::default() };
+    let years = data(0.0).within_years;
+    let (mut all, mut occasions, mut kinds) = (0, 0, [0, 0]);
+    for (seed, life) in lives.iter().enumerate() {
+        let ordinary = life.index_days(32, years, seed as u64);
+        assert_eq!(life.training_days(32, &data(0.0), seed as u64), ordinary);
+        let days = life.training_days(32, &data(0.25), seed as u64);
+        assert_eq!(days, life.training_days(32, &data(0.25), seed as u64));
+        assert!(days.len() == ordinary.len() && days.is_sorted_by(|a, b| a < b));
+        let of = |name| life.occasion_days(phenotypes.occasions.index(name).unwrap(), years);
+        let (discharges, starts) = (of("discharge"), of("new-metformin"));
+        for day in days.iter().filter(|day| !ordinary.contains(day)) {
+            assert!(discharges.contains(day) || starts.contains(day));
+        }
+        let among = |some: &[i32]| days.iter().filter(|day| some.contains(day)).count();
+        kinds = [kinds[0] + among(discharges), kinds[1] + among(starts)];
+        all += days.len();
+        occasions += days.iter().filter(|day| discharges.contains(day) || starts.contains(day)).count();
+    }
+    let share = occasions as f64 / all as f64;
+    assert!((0.24..0.40).contains(&share), "{share}");
+    assert!(kinds[1] * 2 > kinds[0], "the rarer occasion is drawn as often while there are any: {kinds:?}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     let shape = &settings.trees;
     let config = config(lesson);
     let words = Arc::new(Words::of(vocabulary));
-    let when = moments(train, shape.index_days, settings.data.within_years, settings.seed);
+    let when = training_moments(lesson);
     let check = moments(validation, shape.index_days, settings.data.within_years, VALIDATION_SEED);
     bar.set_message("columns of every index day");
     let kinds: Vec<Kind> = vocabulary.keys.iter().map(|entry| entry.kind).collect();
@@ -138,6 +138,17 @@ fn telling(rows: &[Vec<f32>], least_share: f64) -> Vec<usize> {
         .into_par_iter()
         .filter(|&column| rows.iter().filter(|row| says(row, column)).count() >= least)
         .collect()
+}
+
+/// The index days that ensembles are fitted on.
+fn training_moments(lesson: &Lesson) -> Vec<Moment> {
+    let Lesson { settings, train, .. } = *lesson;
+    let days = |(life, one): (usize, &Life)| {
+        let seed = seed_of([settings.seed, 0, life as u64]);
+        let days = one.training_days(settings.trees.index_days, &settings.data, seed);
+        days.into_iter().map(move |day| Moment { life, day })
+    };
+    train.iter().enumerate().flat_map(days).collect()
 }
 
 /// Rows whose patients could have the outcome and were followed up, and whether they had it.

@@ -55,7 +55,7 @@ pub fn epoch(lives: &[Life], settings: &TrainSettings, epoch: u64) -> Vec<Vec<Wi
     let mut windows = Vec::new();
     for (number, life) in lives.iter().enumerate() {
         let seed = seed_of([settings.seed, epoch, number as u64]);
-        let days = life.index_days(settings.data.index_days, settings.data.within_years, seed);
+        let days = life.training_days(settings.data.index_days, &settings.data, seed);
         let mut rng = ChaCha8Rng::seed_from_u64(seed.wrapping_add(1));
         for _ in 0..days.len().div_ceil(settings.data.read_outs) {
             windows.push(draw(number, life, &days, settings, &mut rng));

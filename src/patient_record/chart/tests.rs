@@ -51,7 +51,7 @@ fn a_condition_is_known_at_the_latest_of_onset_record_and_visit() {
     ]);
     assert_eq!(lines(&timeline), ["10 ENC IMP", "10 ENCTYPE S:9", "10 COND S:1", "10 COND_END S:1", "11 ENC_END IMP"]);
     assert_eq!(timeline.events[2].clinical_offset, -9 * DAY);
-    assert_eq!(timeline.events[4].value, Value::Quantity { value: 1.0, unit: "d".into(), scaled: true });
+    assert_eq!(timeline.events[4].value, timeline.events[0].value, "an end says what ended");
     assert_eq!(timeline.source(&timeline.events[3]).id.as_ref(), "c");
     assert_eq!(timeline.known_at(10 * DAY).len(), 4);
     assert_eq!((timeline.patient.birth, timeline.patient.sex), (Some(DAY), Sex::Female));

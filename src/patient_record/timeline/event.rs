@@ -19,7 +19,7 @@ pub enum Kind {
     Encounter,
     /// The same encounter's type, as a code of its own.
     EncounterType,
-    /// Encounter ended; the value is its length in days.
+    /// Encounter ended; code and value are those of its beginning.
     EncounterEnd,
     Condition,
     /// A condition's abatement, at its own date.
