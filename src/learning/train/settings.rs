@@ -160,11 +160,22 @@ pub struct Data {
     pub least_context: f32,
     /// Only so many training patients (0: all), for learning curves.
     pub patients: usize,
+    /// Outcomes that the run is not taught, so that a probe can ask later what its state knows of them. Not written
+    /// where empty: runs begun before there was this setting go on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leave_out: Vec<String>,
 }
 
 impl Default for Data {
     fn default() -> Self {
-        Self { index_days: 32, within_years: 26, read_outs: 16, least_context: 0.25, patients: 0 }
+        Self {
+            index_days: 32,
+            within_years: 26,
+            read_outs: 16,
+            least_context: 0.25,
+            patients: 0,
+            leave_out: Vec::new(),
+        }
     }
 }
 
