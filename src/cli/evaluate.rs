@@ -68,13 +68,13 @@ pub struct Evaluate {
 }
 
 /// A split that nothing was fitted on.
-fn judged_split(text: &str) -> Result<Split, String> {
+pub(super) fn judged_split(text: &str) -> Result<Split, String> {
     let split = [Split::Test, Split::Validation].into_iter().find(|split| split.as_str() == text);
     split.ok_or_else(|| "write `test` or `validation`; the model was fitted on the others".into())
 }
 
 /// `NAME=FILE`
-fn named_file(text: &str) -> Result<(String, PathBuf), String> {
+pub(super) fn named_file(text: &str) -> Result<(String, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("write NAME=FILE, as in LightGBM=scores-test.csv.gz")?;
     Ok((name.to_owned(), PathBuf::from(path)))
 }
@@ -182,7 +182,7 @@ fn write(evaluation: &Evaluation, folder: &Path) -> anyhow::Result<()> {
     write_files(folder, &files.into_iter().chain(altered).collect::<Vec<_>>())
 }
 
-fn write_files(folder: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
+pub(super) fn write_files(folder: &Path, files: &[(&str, String)]) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("`{}` cannot be made", folder.display()))?;
     for (name, text) in files {
         let path = folder.join(name);

@@ -1,6 +1,6 @@
 //! `prodrome export`: a dataset as tables for any other model.
 
-use crate::learning::export::{IndexDays, export};
+use crate::learning::export::{IndexDays, PER_PATIENT, PER_TRAINING_PATIENT, WITHIN_YEARS, export};
 use crate::learning::shard::{Dataset, Split};
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use anyhow::Context;
@@ -25,13 +25,13 @@ pub struct Export {
     #[arg(long, value_name = "SPLIT=FILE", value_parser = of_split)]
     labels: Vec<(Split, PathBuf)>,
     /// Index days drawn per training patient, at most
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, default_value_t = PER_TRAINING_PATIENT, value_parser = clap::value_parser!(u16).range(1..=1000))]
     train_index_days: u16,
     /// Draw training days from the last so many years of follow-up only, as `prodrome train` does
-    #[arg(long, default_value_t = 26, value_parser = clap::value_parser!(u16).range(1..=200))]
+    #[arg(long, default_value_t = WITHIN_YEARS, value_parser = clap::value_parser!(u16).range(1..=200))]
     within_years: u16,
     /// Index days drawn per patient of the other splits, at most
-    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, default_value_t = PER_PATIENT, value_parser = clap::value_parser!(u16).range(1..=1000))]
     index_days: u16,
     /// Seed of the draws; `prodrome evaluate` with the same seed asks about the same days
     #[arg(long, default_value_t = 1)]

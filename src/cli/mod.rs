@@ -8,6 +8,7 @@ pub mod ingest;
 pub mod package;
 pub mod plant;
 pub mod predict;
+pub mod probe;
 pub mod serve;
 pub mod train;
 
@@ -33,6 +34,7 @@ enum Command {
     Serve(serve::Serve),
     Package(package::Package),
     Plant(plant::Plant),
+    Probe(probe::Probe),
     Train(train::Train),
 }
 
@@ -49,6 +51,7 @@ pub fn run() -> ExitCode {
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Package(arguments) => finish(arguments.run()),
         Command::Plant(arguments) => finish(arguments.run()),
+        Command::Probe(arguments) => finish(arguments.run()),
         Command::Train(arguments) => finish(arguments.run()),
     }
 }

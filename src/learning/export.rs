@@ -35,6 +35,34 @@ pub struct IndexDays {
     pub seed: u64,
 }
 
+/// Index days per training patient, the years of follow-up that they are from, and index days of other patients, unless
+/// somebody says otherwise.
+pub const PER_TRAINING_PATIENT: u16 = 24;
+pub const WITHIN_YEARS: u16 = 26;
+pub const PER_PATIENT: u16 = 12;
+
+impl IndexDays {
+    /// The days that are drawn where nothing else is said.
+    pub fn drawn(seed: u64) -> Self {
+        Self {
+            labels: BTreeMap::new(),
+            per_training_patient: PER_TRAINING_PATIENT.into(),
+            per_patient: PER_PATIENT.into(),
+            within_years: WITHIN_YEARS.into(),
+            seed,
+        }
+    }
+
+    /// How the days of a split are drawn where no file names them.
+    pub fn source(&self, split: Split) -> Source<'static> {
+        let (per_patient, within_years) = match split {
+            Split::Train => (self.per_training_patient, self.within_years),
+            _ => (self.per_patient, WHOLE_LIFE),
+        };
+        Source::Drawn { split, per_patient, within_years, seed: self.seed }
+    }
+}
+
 /// What was written for one split.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Written {
@@ -162,12 +190,8 @@ fn panel(
     // Charts are handed on to nobody: who reads the tables makes their own.
     let ask = |source: &Source<'_>| gather(dataset, &vocabulary, phenotypes, source, progress, |_, _| Ok(()));
     let Some(path) = days.labels.get(&split) else {
-        let (per_patient, within_years) = match split {
-            Split::Train => (days.per_training_patient, days.within_years),
-            _ => (days.per_patient, WHOLE_LIFE),
-        };
-        let panel = ask(&Source::Drawn { split, per_patient, within_years, seed: days.seed })
-            .with_context(|| format!("the {} split", split.as_str()))?;
+        let panel = ask(&days.source(split)).with_context(|| format!("the {} split", split.as_str()))?;
+        let per_patient = if split == Split::Train { days.per_training_patient } else { days.per_patient };
         return Ok((panel, format!("drawn, up to {per_patient} a patient, seed {}", days.seed)));
     };
     let file = LabelFile::open(path)?;

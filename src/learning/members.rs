@@ -3,12 +3,13 @@
 //! Owns the way from a run's best weights to package bytes and back, and the choice, on validation patients, between
 //! the kinds of readers. Runs of one kind count equally.
 
-use super::train::lives::Life;
+use super::package::Judged;
+use super::train::left_out::LeftOut;
 use super::train::run::{BEST, RunFile};
-use super::train::validate::{Moment, gap_risk, mean_auroc, scores};
+use super::train::validate::{gap_risk, mean_auroc, scores};
 use crate::prediction::model::reader;
 use crate::prediction::network::facts::Words;
-use crate::prediction::network::{Facts, Hazards, Parameters, Reader, ReaderConfig};
+use crate::prediction::network::{Facts, Parameters, Reader, ReaderConfig};
 use crate::prediction::package::{PackagedReader, half_precision, widened};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
@@ -81,14 +82,14 @@ impl Tried {
 }
 
 /// Tries how much each kind of reader should count, sets the members' weights to the best by validation, and says
-/// what was tried. `hazards` by member.
-pub fn weigh(
+/// what was tried; what was not taught has no say. `judged` has hazards by member.
+pub(super) fn weigh(
     members: &mut [Member],
     phenotypes: &Phenotypes,
-    lives: &[Life],
-    moments: &[Moment],
-    hazards: &[Vec<Hazards>],
+    left_out: &LeftOut,
+    judged: &Judged,
 ) -> Vec<Tried> {
+    let Judged { lives, moments, hazards, .. } = judged;
     let tried: Vec<Tried> = choices(members)
         .into_par_iter()
         .map(|shares| {
@@ -97,7 +98,9 @@ pub fn weigh(
                 let each = weights.iter().zip(hazards).filter(|(weight, _)| **weight > 0.0);
                 each.map(|(weight, of)| weight * gap_risk(&of[row], outcome, gap, bins)).sum::<f64>()
             };
-            let (auroc, outcomes) = mean_auroc(phenotypes, &scores(phenotypes, lives, moments, &averaged));
+            let mut scores = scores(phenotypes, lives, moments, &averaged);
+            scores.retain(|score| !left_out.is(score.outcome));
+            let (auroc, outcomes) = mean_auroc(phenotypes, &scores);
             Tried { shares, auroc, outcomes }
         })
         .collect();

@@ -10,6 +10,7 @@ pub mod lint;
 pub mod members;
 pub mod package;
 pub mod planted;
+pub mod probe;
 pub mod shard;
 pub mod train;
 pub mod truncate;

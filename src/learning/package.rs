@@ -8,6 +8,7 @@ use super::evaluate::cohort::{self, label};
 use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
 use super::members::{Member, weigh};
 use super::shard::{Dataset, Split};
+use super::train::left_out::LeftOut;
 use super::train::lives::{Life, Words, lives};
 use super::train::run::RunFile;
 use super::train::validate::{LEAST_EVENTS, Moment, hazards, moments};
@@ -44,6 +45,10 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         bail!("the runs differ in phenotypes or were trained on other data than `{}`", data.display());
     }
     let phenotypes = Phenotypes::parse(&first.phenotypes)?;
+    if files.iter().any(|file| file.settings.data.leave_out != first.settings.data.leave_out) {
+        bail!("the runs differ in `data.leave_out`; an average would hold what one of them was taught");
+    }
+    let left_out = LeftOut::of(&first.settings.data.leave_out, &phenotypes, &vocabulary)?;
     let window = window(&files)?;
     let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: window.text_buckets };
     let mut members = Vec::new();
@@ -62,7 +67,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         Ok(Judged { lives, moments, hazards: all, weights: Vec::new() })
     };
     let mut validation = judge(&members, Split::Validation, "validation")?;
-    let tried = weigh(&mut members, &phenotypes, &validation.lives, &validation.moments, &validation.hazards);
+    let tried = weigh(&mut members, &phenotypes, &left_out, &validation);
     for one in &tried {
         eprintln!("validation: {}", one.text());
     }
@@ -79,7 +84,10 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         for &horizon_days in &phenotypes.horizons_days {
             progress(&format!("fitting `{}` at {horizon_days} days", phenotypes.outcomes[outcome].0));
             let shorter = fitted.last();
-            let one = fit(&phenotypes, outcome, horizon_days, shorter, &training, &calibration, &validation)?;
+            let mut one = fit(&phenotypes, outcome, horizon_days, shorter, &training, &calibration, &validation)?;
+            if left_out.is(outcome) {
+                (one.silent, one.skill) = (one.silent.or(Some(Abstention::NoSkill)), None);
+            }
             fitted.push(one);
         }
     }
@@ -120,6 +128,11 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
 struct Window {
     text_buckets: usize,
     context: usize,
+}
+
+/// Text buckets that the runs' histories are prepared with.
+pub(super) fn text_buckets(files: &[RunFile]) -> anyhow::Result<usize> {
+    Ok(window(files)?.text_buckets)
 }
 
 fn window(files: &[RunFile]) -> anyhow::Result<Window> {

@@ -26,7 +26,18 @@ pub enum Rule {
     Value,
     /// A MedicationRequest whose display matches `pattern` and not `not_pattern`.
     Medication,
+    /// Anything that is done, found or given to a patient (see [`Kind`]) with one of `codes`: what a value set names.
+    Code,
     Death,
+}
+
+impl Rule {
+    /// Whether events of this kind count for [`Rule::Code`]: not what is only planned, said of relatives, or over.
+    fn is_something_coded(kind: Kind) -> bool {
+        use Kind::{Condition, Device, EncounterType, Imaging, Immunization, Medication, MedicationStatement};
+        let done = [Kind::Observation, Kind::Procedure, Device, EncounterType, Imaging, Immunization];
+        done.contains(&kind) || [Condition, Medication, MedicationStatement].contains(&kind)
+    }
 }
 
 /// What a clinician may be shown of it.
@@ -90,6 +101,29 @@ pub struct Phenotype {
     /// Only this sex can have it.
     #[serde(default)]
     pub only_sex: Option<Sex>,
+}
+
+impl Phenotype {
+    /// An outcome that nothing counts yet.
+    pub fn new(title: String, group: Group, rule: Rule) -> Self {
+        Self {
+            title,
+            group,
+            rule,
+            first_only: false,
+            codes: Vec::new(),
+            exclude: Vec::new(),
+            classes: Vec::new(),
+            types: Vec::new(),
+            not_types: Vec::new(),
+            over: None,
+            under: None,
+            unit: None,
+            pattern: None,
+            not_pattern: None,
+            only_sex: None,
+        }
+    }
 }
 
 /// Where one patient stands to one outcome at one moment.
@@ -175,8 +209,20 @@ impl Phenotypes {
         if file.format != 1 {
             return Err(PhenotypeError::Format(file.format));
         }
+        let occasions = Occasions::new(file.occasion, file.pair, |name| file.outcome.contains_key(name))?;
+        let own = Self::of(file.gap_days, file.horizons_days, file.outcome.into_iter().collect())?;
+        let own = Self { never_evidence: file.never_evidence, occasions, ..own };
+        Ok(own)
+    }
+
+    /// Checks outcomes and joins them, in the order given.
+    pub fn of(
+        gap_days: u32,
+        horizons_days: Vec<u32>,
+        outcomes: Vec<(String, Phenotype)>,
+    ) -> Result<Self, PhenotypeError> {
         let mut patterns = Vec::new();
-        for (name, outcome) in &file.outcome {
+        for (name, outcome) in &outcomes {
             let fail = |why: String| PhenotypeError::Outcome(name.clone(), why);
             let compile = |pattern: &str| regex::Regex::new(pattern).map_err(|error| fail(error.to_string()));
             patterns.push(match (outcome.rule, &outcome.pattern) {
@@ -190,21 +236,14 @@ impl Phenotypes {
                 _ if !outcome.codes.iter().chain(&outcome.exclude).all(|code| listed_code::is_sound(code)) => {
                     return Err(fail("only an ICD-10-CM code may end in `*`, after its category: `I:E11*`".into()));
                 }
-                (Rule::Condition, _) if outcome.codes.is_empty() => {
-                    return Err(fail("rule `condition` needs `codes`".into()));
+                (Rule::Condition | Rule::Code, _) if outcome.codes.is_empty() => {
+                    return Err(fail("rules `condition` and `code` need `codes`".into()));
                 }
                 _ => None,
             });
         }
-        let occasions = Occasions::new(file.occasion, file.pair, |name| file.outcome.contains_key(name))?;
-        Ok(Self {
-            gap_days: file.gap_days,
-            horizons_days: file.horizons_days,
-            never_evidence: file.never_evidence,
-            outcomes: file.outcome.into_iter().collect(),
-            occasions,
-            patterns,
-        })
+        let occasions = Occasions::default();
+        Ok(Self { gap_days, horizons_days, never_evidence: Default::default(), outcomes, occasions, patterns })
     }
 
     /// The index of an outcome by name.
@@ -229,6 +268,7 @@ impl Phenotypes {
                 (Rule::Condition, Kind::Condition) | (Rule::Value, Kind::Observation) => {
                     has(&outcome.codes, &fact.code)
                 }
+                (Rule::Code, kind) => Rule::is_something_coded(kind) && has(&outcome.codes, &fact.code),
                 (Rule::Encounter, Kind::Encounter) => {
                     let encounter_type = fact.value.as_deref().unwrap_or("");
                     (outcome.classes.is_empty() || has(&outcome.classes, &fact.code))
@@ -324,10 +364,12 @@ impl Phenotypes {
     /// Where a patient stands to every outcome, from the timeline as known at `as_of`.
     pub fn standing(&self, timeline: &Timeline, as_of: Second) -> Vec<Standing> {
         let known = timeline.known_at(as_of);
+        let any_kind = self.outcomes.iter().any(|(_, outcome)| outcome.rule == Rule::Code);
         let facts: Vec<_> = known
             .iter()
             .filter(|event| {
                 matches!(event.kind, Kind::Condition | Kind::Encounter | Kind::Observation | Kind::Medication)
+                    || (any_kind && Rule::is_something_coded(event.kind))
             })
             .map(|event| (event, self.role(&Fact::of(event))))
             .collect();

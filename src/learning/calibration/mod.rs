@@ -14,6 +14,7 @@ use super::shard::{Dataset, Split};
 use super::train::TrainSettings;
 use super::train::lives::{Words, lives};
 use super::train::validate::{hazards, moments};
+use crate::prediction::answer::Abstention;
 use crate::prediction::model::Model;
 use crate::prediction::package::{
     CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, MANIFEST, Manifest, ORIGIN, Package, write,
@@ -78,7 +79,14 @@ pub fn calibrate(
         false => None,
     };
     let before: Vec<Fitted> = package.json(CALIBRATION)?;
-    let fitted = refitted(&loaded, &before, &training, &calibration, validation.as_ref(), progress)?;
+    let mut origin: Origin = match package.parts().contains_key(ORIGIN) {
+        true => package.json(ORIGIN)?,
+        false => Origin::unknown(&package.manifest),
+    };
+    let mut fitted = refitted(&loaded, &before, &training, &calibration, validation.as_ref(), progress)?;
+    for one in fitted.iter_mut().filter(|one| origin.left_out.contains(&one.phenotype)) {
+        (one.silent, one.skill) = (one.silent.or(Some(Abstention::NoSkill)), None);
+    }
     let shown = |fitted: &[Fitted]| fitted.iter().filter(|one| one.silent.is_none()).count();
     let done = Calibrated {
         patients: with_days,
@@ -92,10 +100,6 @@ pub fn calibrate(
     if let Some(distance) = distance {
         parts.insert(DISTANCE.to_owned(), serde_json::to_vec(&distance)?);
     }
-    let mut origin: Origin = match parts.contains_key(ORIGIN) {
-        true => package.json(ORIGIN)?,
-        false => Origin::unknown(&package.manifest),
-    };
     origin.recalibrated = Some(Recalibrated {
         made: today(),
         patients: done.patients,

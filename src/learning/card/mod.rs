@@ -44,6 +44,9 @@ pub struct Origin {
     pub data_sha256: String,
     /// What the leakage linter said of that dataset; empty where it was never asked.
     pub lint: Vec<String>,
+    /// Outcomes of the phenotypes that the runs were not taught, for probing; they are silent.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
     /// Fitted anew to a site's own patients.
     pub recalibrated: Option<Recalibrated>,
 }
@@ -92,6 +95,7 @@ impl Origin {
             patients: dataset.patients.clone(),
             data_sha256: dataset.sha256.clone(),
             lint: lint(folders, dataset),
+            left_out: runs.first().map_or_else(Vec::new, |run| run.settings.data.leave_out.clone()),
             recalibrated: None,
         }
     }

@@ -21,7 +21,7 @@ use std::path::Path;
 
 /// Scores of another model.
 pub struct Scores {
-    name: String,
+    pub name: String,
     /// Place of each `TASK@DAYS` in a row.
     columns: HashMap<String, usize>,
     /// By pseudonym and day since birth; `NaN`: no score.
@@ -66,7 +66,7 @@ impl Scores {
     }
 
     /// Scores of one column for these rows; `None` where the model has no such column.
-    fn column(&self, column: &str, rows: impl Iterator<Item = (Key, i32)>) -> anyhow::Result<Option<Vec<f64>>> {
+    pub fn column(&self, column: &str, rows: impl Iterator<Item = (Key, i32)>) -> anyhow::Result<Option<Vec<f64>>> {
         let Some(&place) = self.columns.get(column) else { return Ok(None) };
         let scores = rows.map(|(key, day)| {
             self.rows.get(&(hex(&key), day)).and_then(|row| row.get(place)).copied().unwrap_or(f64::NAN)
@@ -122,13 +122,14 @@ pub struct Beside {
 }
 
 /// AUROCs of ours and theirs, on the rows and on each draw of patients.
-struct Drawn {
-    here: (f64, f64),
-    draws: Vec<Option<(f64, f64)>>,
+pub struct Drawn {
+    pub here: (f64, f64),
+    pub draws: Vec<Option<(f64, f64)>>,
 }
 
 impl Drawn {
-    fn pair(&self) -> Option<Pair> {
+    /// Each with the middle 95 % of its draws.
+    pub fn pair(&self) -> Option<Pair> {
         let of = |figure: fn((f64, f64)) -> f64| {
             let (low, high) = interval(self.draws.iter().map(|draw| draw.map(figure)))?;
             Some(Estimate { value: figure(self.here), low, high })
@@ -137,7 +138,7 @@ impl Drawn {
     }
 
     /// Outcome by outcome and draw by draw; a draw without one of the outcomes has no mean.
-    fn mean(several: &[&Drawn]) -> Option<Self> {
+    pub fn mean(several: &[&Drawn]) -> Option<Self> {
         let n = several.len() as f64;
         let mean =
             |all: Vec<(f64, f64)>| (all.iter().map(|a| a.0).sum::<f64>() / n, all.iter().map(|a| a.1).sum::<f64>() / n);

@@ -74,7 +74,7 @@ impl Pupil for Days {
     }
 
     fn loss(&self, weights: Parameters, lesson: Lesson) -> Result<(Tensor, Losses)> {
-        let Lesson { batch, lives, targets, settings, step } = lesson;
+        let Lesson { batch, lives, targets, settings, left_out, step } = lesson;
         let network = self.network(weights)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed_of([settings.seed, step, 1]));
         let shown: Vec<_> =
@@ -83,7 +83,8 @@ impl Pupil for Days {
         let asked: Vec<_> = batch.iter().zip(&shown).map(|(window, shown)| window.asked(shown, context)).collect();
         let hidden = settings.dropout.keys;
         let packed = Packed::new(&asked, &self.config, &mut || rng.random::<f32>() < hidden);
-        let (after, sets) = next_days(&packed, &asked, self.config.keys, settings, &mut rng);
+        let (after, mut sets) = next_days(&packed, &asked, self.config.keys, settings, &mut rng);
+        sets.iter_mut().for_each(|set| set.retain(|&key| !left_out.has_key(key)));
         let drop = Dropout {
             blocks: settings.dropout.blocks,
             head: settings.dropout.head,

@@ -99,7 +99,7 @@ impl Pupil for FactsPupil {
     }
 
     fn loss(&self, weights: Parameters, lesson: Lesson) -> Result<(Tensor, Losses)> {
-        let Lesson { batch, lives, targets, settings, step } = lesson;
+        let Lesson { batch, lives, targets, settings, step, .. } = lesson;
         let network = self.network(weights)?;
         let mut rng = ChaCha8Rng::seed_from_u64(seed_of([settings.seed, step, 1]));
         let share = settings.dropout.facts;

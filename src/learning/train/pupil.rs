@@ -1,6 +1,7 @@
 //! What each kind of reader adds to the training loop: its weights, what an epoch reads, its loss.
 
 use super::checkpoint::Losses;
+use super::left_out::LeftOut;
 use super::lives::Life;
 use super::settings::TrainSettings;
 use super::windows::Window;
@@ -15,6 +16,7 @@ pub struct Lesson<'a> {
     pub lives: &'a [Life],
     pub targets: HazardTargets,
     pub settings: &'a TrainSettings,
+    pub left_out: &'a LeftOut,
     /// Seeds the step's random draws.
     pub step: u64,
 }

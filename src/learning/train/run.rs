@@ -3,6 +3,7 @@
 use super::checkpoint::{self, Cursor, Losses, Validation};
 use super::days::Days;
 use super::facts::FactsPupil;
+use super::left_out::LeftOut;
 use super::lives::{Life, Words, lives};
 use super::optimiser::{Optimiser, Weight};
 use super::pupil::{Lesson, Pupil};
@@ -75,10 +76,14 @@ pub fn train(
     let dataset = Dataset::open(data)?;
     let vocabulary = dataset.vocabulary()?;
     let phenotypes = Phenotypes::parse(definitions)?;
-    if settings.reader == ReaderKind::Trees {
-        return train_trees(&dataset, &vocabulary, &phenotypes, definitions, settings, run);
+    let left_out = LeftOut::of(&settings.data.leave_out, &phenotypes, &vocabulary)?;
+    if let Some(warning) = left_out.warning(&phenotypes) {
+        eprintln!("{warning}");
     }
-    let mut trainer = Trainer::new(&dataset, &vocabulary, &phenotypes, settings, run)?;
+    if settings.reader == ReaderKind::Trees {
+        return train_trees(&dataset, &vocabulary, &phenotypes, &left_out, definitions, settings, run);
+    }
+    let mut trainer = Trainer::new(&dataset, &vocabulary, &phenotypes, &left_out, settings, run)?;
     let file = RunFile {
         reader: trainer.pupil.config(),
         weights: trainer.optimiser.weights.iter().map(|weight| weight.value.len()).sum(),
@@ -96,6 +101,7 @@ fn train_trees(
     dataset: &Dataset,
     vocabulary: &Vocabulary,
     phenotypes: &Phenotypes,
+    left_out: &LeftOut,
     definitions: &str,
     settings: &TrainSettings,
     run: &Path,
@@ -108,7 +114,7 @@ fn train_trees(
     if settings.data.patients > 0 {
         train.truncate(settings.data.patients);
     }
-    let lesson = trees::Lesson { settings, vocabulary, phenotypes, train: &train, validation: &validation };
+    let lesson = trees::Lesson { settings, vocabulary, phenotypes, left_out, train: &train, validation: &validation };
     let bar = steps_bar(1, 0);
     let best = trees::fit(&lesson, run, &bar)?;
     bar.finish();
@@ -127,6 +133,7 @@ fn train_trees(
 struct Trainer<'a> {
     settings: &'a TrainSettings,
     phenotypes: &'a Phenotypes,
+    left_out: &'a LeftOut,
     run: &'a Path,
     pupil: Box<dyn Pupil>,
     train: Vec<Life>,
@@ -141,6 +148,7 @@ impl<'a> Trainer<'a> {
         dataset: &Dataset,
         vocabulary: &'a Vocabulary,
         phenotypes: &'a Phenotypes,
+        left_out: &'a LeftOut,
         settings: &'a TrainSettings,
         run: &'a Path,
     ) -> anyhow::Result<Self> {
@@ -165,7 +173,8 @@ impl<'a> Trainer<'a> {
             ReaderKind::Trees => bail!("trees are fitted, not stepped"),
             ReaderKind::Facts => Box::new(FactsPupil::new(settings, vocabulary, named, &train)?),
         };
-        let (base, task_weight) = base_rates(&train, phenotypes, settings, vocabulary.auxiliary.len());
+        let (base, mut task_weight) = base_rates(&train, phenotypes, settings, vocabulary.auxiliary.len());
+        left_out.mute(&mut task_weight);
         let identity = identity(dataset, settings, vocabulary)?;
         let (optimiser, cursor) = match checkpoint::read(&run.join(CHECKPOINT))? {
             Some((_, cursor)) if cursor.run != identity => bail!(
@@ -179,7 +188,7 @@ impl<'a> Trainer<'a> {
                 (Optimiser { weights, step: 0 }, Cursor { run: identity, ..Cursor::default() })
             }
         };
-        Ok(Self { settings, phenotypes, run, pupil, train, validation, task_weight, optimiser, cursor })
+        Ok(Self { settings, phenotypes, left_out, run, pupil, train, validation, task_weight, optimiser, cursor })
     }
 
     fn run(&mut self, limit: Option<u64>) -> anyhow::Result<Validation> {
@@ -243,8 +252,8 @@ impl<'a> Trainer<'a> {
 
     fn step(&mut self, batch: &[Window], progress: f64) -> anyhow::Result<Losses> {
         let weights = self.optimiser.weights.iter().map(|w| (w.name.clone(), w.var.as_tensor().clone())).collect();
-        let (lives, settings, step) = (&self.train, self.settings, self.optimiser.step);
-        let lesson = Lesson { batch, lives, targets: self.targets(batch), settings, step };
+        let (lives, settings, left_out, step) = (&self.train, self.settings, self.left_out, self.optimiser.step);
+        let lesson = Lesson { batch, lives, targets: self.targets(batch), settings, left_out, step };
         let (loss, losses) = self.pupil.loss(weights, lesson)?;
         self.optimiser.step(&loss.backward()?, self.settings, progress)?;
         Ok(losses)
@@ -279,7 +288,8 @@ impl<'a> Trainer<'a> {
         bar.set_message("validating");
         let hazards = hazards(&*reader, &self.validation, &when, &|_| ())?;
         let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);
-        let scores = scores(self.phenotypes, &self.validation, &when, &risk);
+        let mut scores = scores(self.phenotypes, &self.validation, &when, &risk);
+        scores.retain(|score| !self.left_out.is(score.outcome));
         let (auroc, outcomes) = mean_auroc(self.phenotypes, &scores);
         let since = std::mem::take(&mut self.cursor.since);
         let validation = Validation {

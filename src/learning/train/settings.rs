@@ -164,6 +164,10 @@ pub struct Data {
     pub cut_share: f64,
     /// Only so many training patients (0: all), for learning curves.
     pub patients: usize,
+    /// Outcomes that the run is not taught, so that a probe can ask later what its state knows of them. Not written
+    /// where empty: runs begun before there was this setting go on.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub leave_out: Vec<String>,
 }
 
 impl Default for Data {
@@ -176,6 +180,7 @@ impl Default for Data {
             least_context: 0.25,
             cut_share: 0.25,
             patients: 0,
+            leave_out: Vec::new(),
         }
     }
 }

@@ -4,6 +4,7 @@
 //! ensemble is kept in the run folder at once, so that a stopped run goes on with the next one.
 
 use super::checkpoint::Validation;
+use super::left_out::LeftOut;
 use super::lives::Life;
 use super::run::BEST;
 use super::settings::{TrainSettings, TreesShape};
@@ -37,6 +38,7 @@ pub struct Lesson<'a> {
     pub settings: &'a TrainSettings,
     pub vocabulary: &'a Vocabulary,
     pub phenotypes: &'a Phenotypes,
+    pub left_out: &'a LeftOut,
     pub train: &'a [Life],
     pub validation: &'a [Life],
 }
@@ -74,7 +76,7 @@ pub fn config(lesson: &Lesson) -> TreesConfig {
 
 /// Fits every ensemble that the run folder does not hold yet, and validates them together.
 pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Validation> {
-    let Lesson { settings, vocabulary, phenotypes, train, validation } = *lesson;
+    let Lesson { settings, vocabulary, phenotypes, left_out, train, validation } = *lesson;
     let shape = &settings.trees;
     let config = config(lesson);
     let words = Arc::new(Words::of(vocabulary));
@@ -103,10 +105,13 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
             let name = forest_name(outcome, at);
             bar.set_message(format!("{} within {days} days", phenotypes.outcomes[outcome].0));
             let file = run.join(format!("forest-{name}.safetensors"));
+            let rows = labelled(phenotypes, train, &when, outcome, days);
             let tensors = match candle_core::safetensors::load(&file, &Device::Cpu) {
+                _ if left_out.is(outcome) => {
+                    Forest { base: base(&rows), ..Forest::default() }.tensors(&name)?.into_iter().collect()
+                }
                 Ok(kept) => kept.into_iter().collect(),
                 Err(_) => {
-                    let rows = labelled(phenotypes, train, &when, outcome, days);
                     let stop = labelled(phenotypes, validation, &check, outcome, days);
                     let forest = boost(&table, &rows, &check_table, &stop, &kept, settings.seed, shape)?;
                     let tensors: Parameters = forest.tensors(&name)?.into_iter().collect();
@@ -125,7 +130,9 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     let when = moments(validation, VALIDATION_DAYS, settings.data.within_years, VALIDATION_SEED);
     let hazards = hazards(&reader, validation, &when, &|_| ())?;
     let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);
-    let (auroc, _) = mean_auroc(phenotypes, &scores(phenotypes, validation, &when, &risk));
+    let mut scores = scores(phenotypes, validation, &when, &risk);
+    scores.retain(|score| !left_out.is(score.outcome));
+    let (auroc, _) = mean_auroc(phenotypes, &scores);
     Ok(Validation { step: bar.position(), epoch: 1.0, auroc, train_hazard_loss: 0.0, train_next_day_loss: 0.0 })
 }
 
@@ -165,6 +172,16 @@ fn labelled(phenotypes: &Phenotypes, lives: &[Life], when: &[Moment], outcome: u
     when.iter().enumerate().filter_map(row).collect()
 }
 
+fn events(rows: &[(usize, f64)]) -> usize {
+    rows.iter().map(|row| row.1).sum::<f64>() as usize
+}
+
+/// Log odds of the event among the rows.
+fn base(rows: &[(usize, f64)]) -> f32 {
+    let rate = (events(rows) as f64 + 0.5) / (rows.len() as f64 + 50.0);
+    (rate / (1.0 - rate)).ln() as f32
+}
+
 fn boost(
     table: &Table,
     rows: &[(usize, f64)],
@@ -175,9 +192,7 @@ fn boost(
     shape: &TreesShape,
 ) -> anyhow::Result<Forest> {
     debug_assert!(rows.iter().all(|row| row.0 < table.rows));
-    let events = |rows: &[(usize, f64)]| rows.iter().map(|row| row.1).sum::<f64>() as usize;
-    let rate = (events(rows) as f64 + 0.5) / (rows.len() as f64 + 50.0);
-    let base = (rate / (1.0 - rate)).ln();
+    let base = f64::from(base(rows));
     if events(rows) < LEAST_TRAINING_EVENTS || events(stop) < LEAST_VALIDATION_EVENTS || events(rows) == rows.len() {
         return Ok(Forest { base: base as f32, ..Forest::default() });
     }

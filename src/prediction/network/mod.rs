@@ -41,6 +41,10 @@ pub trait Reader: Send + Sync {
     /// Hazards of each reading, in order; a batch answers like its members alone.
     fn hazards(&self, readings: &[Reading]) -> candle_core::Result<Vec<Hazards>>;
 
+    /// What the reader makes of each reading before any outcome is asked, in order: the row that its head reads. Of one
+    /// width for a reader; empty for readers that have no such state. A batch answers like its members alone.
+    fn states(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f32>>>;
+
     /// First-order estimate of how much each key's entries add to the summed hazard of `outcome` in the first
     /// `bins` bins: (key, change), each key once. Chooses which facts to leave out exactly.
     fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> candle_core::Result<Vec<(u32, f32)>>;

@@ -38,6 +38,8 @@ pub struct Transformer {
 pub struct Output {
     /// (rows, width): the state of every row after the last block.
     pub states: Tensor,
+    /// (read-outs, width): what the head makes of the states of read-outs before outcomes are asked.
+    pub read_out: Tensor,
     /// (read-outs, BINS * outcomes), bins outermost, not clamped.
     pub log_hazards: Tensor,
 }
@@ -142,7 +144,8 @@ impl Transformer {
         let asked = Tensor::from_vec(packed.read_outs.clone(), packed.read_outs.len(), &Device::Cpu)?;
         let head = self.head();
         let state = head.state(&self.parameters, &states.index_select(&asked, 0)?, drop.head, &mut masks)?;
-        Ok(Output { log_hazards: head.log_hazards(&self.parameters, &state, &packed.age_sex)?, states })
+        let log_hazards = head.log_hazards(&self.parameters, &state, &packed.age_sex)?;
+        Ok(Output { log_hazards, states, read_out: state })
     }
 
     fn head(&self) -> Head {
@@ -158,13 +161,22 @@ impl Transformer {
         Ok((output, logits))
     }
 
-    /// Hazards of the named outcomes for every read-out of a batch, in the order asked.
-    pub fn read_hazards(&self, asked: &[Asked]) -> Result<Vec<Hazards>> {
+    fn asked<'a>(&self, readings: &[Reading<'a>]) -> Vec<Asked<'a>> {
+        readings.iter().map(|r| Asked::at(r.history, r.day, self.config.context, r.without)).collect()
+    }
+
+    /// One pass over windows, nothing dropped.
+    fn pass(&self, asked: &[Asked]) -> Result<Output> {
         let packed = Packed::new(asked, &self.config, &mut || false);
         let (table, _) = self.key_table(&packed)?;
-        let output = self.read(&packed, &self.days(&packed, &table)?, Dropout::default())?;
-        let hazards = output.log_hazards.clamp(LOG_HAZARD_MIN, LOG_HAZARD_MAX)?.exp()?;
-        let hazards = hazards.reshape((packed.read_outs.len(), BINS, self.config.outcomes))?;
+        self.read(&packed, &self.days(&packed, &table)?, Dropout::default())
+    }
+
+    /// Hazards of the named outcomes for every read-out of a batch, in the order asked.
+    pub fn read_hazards(&self, asked: &[Asked]) -> Result<Vec<Hazards>> {
+        let log_hazards = self.pass(asked)?.log_hazards;
+        let hazards = log_hazards.clamp(LOG_HAZARD_MIN, LOG_HAZARD_MAX)?.exp()?;
+        let hazards = hazards.reshape((log_hazards.dim(0)?, BINS, self.config.outcomes))?;
         hazards.narrow(D::Minus1, 0, self.config.named)?.contiguous()?.to_vec3()
     }
 }
@@ -174,9 +186,14 @@ impl Reader for Transformer {
         if readings.is_empty() {
             return Ok(Vec::new());
         }
-        let asked: Vec<Asked> =
-            readings.iter().map(|r| Asked::at(r.history, r.day, self.config.context, r.without)).collect();
-        self.read_hazards(&asked)
+        self.read_hazards(&self.asked(readings))
+    }
+
+    fn states(&self, readings: &[Reading]) -> Result<Vec<Vec<f32>>> {
+        if readings.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.pass(&self.asked(readings))?.read_out.to_vec2()
     }
 
     fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> Result<Vec<(u32, f32)>> {

@@ -143,16 +143,21 @@ impl Facts {
         self.read_sums(&wide, &additive, &gathered.age_sex, share, seed)
     }
 
-    fn read_sums(&self, wide: &Tensor, additive: &Tensor, age_sex: &[f32], share: f32, seed: u64) -> Result<Tensor> {
+    /// What the head asks outcomes of: (rows, width).
+    fn state_of(&self, wide: &Tensor, share: f32, seed: u64) -> Result<Tensor> {
         let (w, mut masks) = (&self.weights, Masks::new(seed));
         let h = masks.drop(&wide.broadcast_add(&w["wide.bias"])?.gelu_erf()?, share)?;
         let mixed = linear(&rms_norm(&h, &w["wide.norm"])?, &w["wide.mix"])?.broadcast_add(&w["wide.mix.bias"])?;
         let h = masks.drop(&(h + mixed)?.gelu_erf()?, share)?;
         let raw = linear(&h, &w["wide.out"])?.broadcast_add(&w["wide.out.bias"])?;
-        let head = self.config.head();
-        let state = head.state(w, &raw, share, &mut masks)?;
-        let rows = state.dim(0)?;
-        let from_state = head.log_hazards(w, &state, age_sex)?.reshape((rows, BINS, self.config.outcomes))?;
+        self.config.head().state(w, &raw, share, &mut masks)
+    }
+
+    fn read_sums(&self, wide: &Tensor, additive: &Tensor, age_sex: &[f32], share: f32, seed: u64) -> Result<Tensor> {
+        let state = self.state_of(wide, share, seed)?;
+        let (head, rows) = (self.config.head(), state.dim(0)?);
+        let from_state =
+            head.log_hazards(&self.weights, &state, age_sex)?.reshape((rows, BINS, self.config.outcomes))?;
         let additive = additive.reshape((rows, 1, self.config.outcomes))?;
         from_state.broadcast_add(&additive)?.reshape((rows, BINS * self.config.outcomes))
     }
@@ -212,6 +217,16 @@ impl Reader for Facts {
         let hazards = log_hazards.clamp(LOG_HAZARD_MIN, LOG_HAZARD_MAX)?.exp()?;
         let hazards = hazards.reshape((readings.len(), BINS, self.config.outcomes))?;
         hazards.narrow(D::Minus1, 0, self.config.named)?.contiguous()?.to_vec3()
+    }
+
+    /// Of the network; what the additive term says of outcomes is no part of it.
+    fn states(&self, readings: &[Reading]) -> Result<Vec<Vec<f32>>> {
+        if readings.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked: Vec<Asked> = readings.iter().map(Self::asked).collect();
+        let gathered = self.gather(&asked, &mut || false);
+        self.state_of(&self.state.sum(&gathered.bags)?, 0.0, 0)?.to_vec2()
     }
 
     fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> Result<Vec<(u32, f32)>> {

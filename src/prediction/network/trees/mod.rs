@@ -121,6 +121,11 @@ impl Reader for Trees {
         Ok(readings.iter().map(|reading| self.read(reading)).collect())
     }
 
+    /// Trees share nothing between outcomes: there is no state.
+    fn states(&self, readings: &[Reading]) -> Result<Vec<Vec<f32>>> {
+        Ok(vec![Vec::new(); readings.len()])
+    }
+
     /// Trees have no gradient: which facts are tried exactly is for the other readers to say.
     fn influence(&self, _: Reading, _: usize, _: usize) -> Result<Vec<(u32, f32)>> {
         Ok(Vec::new())
