@@ -6,7 +6,7 @@ use crate::decision_support::prefetch::{Arrived, PrefetchError, State};
 use crate::decision_support::protocol::{Context, HookRequest, RequestError};
 use crate::decision_support::service_definition::Service;
 use crate::patient_record::chart::ChartReader;
-use crate::patient_record::timeline::{Second, Timeline};
+use crate::patient_record::timeline::{Second, SkipReason, Timeline};
 use crate::prediction::vocabulary::EncodedChart;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -105,12 +105,15 @@ fn read_chart(
     for document in &arrived.documents {
         reader.take_json(document.get().as_bytes()).map_err(|_| PrefetchError::NotFhir { key: None })?;
     }
-    let Some(timeline) = reader.finish_one(&context.patient_id) else {
+    let Some(mut timeline) = reader.finish_one(&context.patient_id) else {
         return Ok(match patient_key.filter(|key| key.required) {
             Some(key) => Data::Missing(vec![key.key.clone()]),
             None => Data::NoPatient,
         });
     };
+    for (resource_type, count) in &arrived.not_sent {
+        timeline.skipped.count_many(resource_type, SkipReason::NotSent, *count);
+    }
     let encoded = Arc::new(parts.predictor.oracle().encode(&timeline, as_of));
     Ok(Data::Chart(Box::new(Chart { timeline, encoded })))
 }

@@ -82,6 +82,8 @@ pub(super) fn left_out(reason: SkipReason) -> Option<&'static str> {
         SkipReason::OtherPatient => Some("about another patient"),
         SkipReason::NoPatient => Some("about no patient"),
         SkipReason::TypeNotRead => Some("of a type that is not read"),
+        // What was not sent has a line of its own, by prefetch key.
+        SkipReason::NotSent => None,
         SkipReason::NotAFact | SkipReason::NoValue | SkipReason::DeathCertificate | SkipReason::Duplicate => None,
     }
 }

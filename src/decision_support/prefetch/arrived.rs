@@ -1,14 +1,12 @@
 //! What arrived for each key: absent, null, data, or the client's own failure, whole or in part.
 
+use super::peek::{Peek, Seen};
 use super::template::PrefetchKey;
 use crate::decision_support::protocol::members_of;
-use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::borrow::Cow;
-use std::collections::BTreeSet;
 
-/// Bundles within Bundles beyond this depth are not looked into; the chart reader counts them.
-const DEEPEST_BUNDLE: usize = 8;
+/// What stands in counts for a page whose resources are of no single type that was asked for.
+const MIXED: &str = "Bundle";
 
 /// The states of a prefetch key (CDS Hooks, "Prefetch").
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +17,7 @@ pub enum State {
     Null,
     /// Resources came, under this key or another.
     Data,
-    /// Some came, and the client says that it could not read the rest.
+    /// Some came, and the client says that it could not read the rest, or the server has more on a next page.
     Partial,
     /// The client tried and failed.
     Failed,
@@ -48,49 +46,8 @@ pub struct Arrived<'a> {
     pub documents: Vec<&'a RawValue>,
     /// Each declared key and its state, in order of the definition.
     pub states: Vec<(String, State)>,
-}
-
-/// The little that is looked at before the chart is read.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Peek<'a> {
-    #[serde(borrow, default)]
-    resource_type: Word<'a>,
-    /// Of a Bundle.
-    #[serde(borrow, default)]
-    entry: Option<&'a RawValue>,
-    /// Of an OperationOutcome.
-    #[serde(borrow, default)]
-    issue: Option<&'a RawValue>,
-}
-
-#[derive(Deserialize)]
-struct PeekEntry<'a> {
-    #[serde(borrow, default)]
-    resource: Option<Peek<'a>>,
-}
-
-#[derive(Deserialize)]
-struct PeekIssue<'a> {
-    #[serde(borrow, default)]
-    severity: Word<'a>,
-}
-
-/// A string, or nothing where something else stands: the chart reader counts what it cannot read, one
-/// resource at a time, so a look must not refuse a whole Bundle for one of them.
-#[derive(Default)]
-struct Word<'a>(Option<Cow<'a, str>>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Word<'a> {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&RawValue>::deserialize(deserializer)?;
-        let text = raw.get().strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-        Ok(Self(match text {
-            Some(plain) if !plain.contains('\\') => Some(Cow::Borrowed(plain)),
-            Some(_) => serde_json::from_str(raw.get()).ok().map(Cow::Owned),
-            None => None,
-        }))
-    }
+    /// Resources that a server has and did not send, by type: at least so many.
+    pub not_sent: Vec<(String, u32)>,
 }
 
 impl<'a> Arrived<'a> {
@@ -101,7 +58,7 @@ impl<'a> Arrived<'a> {
     pub fn look(prefetch: &[(String, &'a RawValue)], declared: &[PrefetchKey]) -> Result<Self, PrefetchError> {
         let mut documents = Vec::new();
         let mut own: Vec<(&str, State)> = Vec::new();
-        let mut types: BTreeSet<String> = BTreeSet::new();
+        let mut seen = Seen::default();
         for (key, raw) in prefetch {
             let raw = unwrapped(raw);
             if raw.get() == "null" {
@@ -112,14 +69,14 @@ impl<'a> Arrived<'a> {
                 key: declared.iter().find(|known| known.key == *key).map(|known| known.key.clone()),
             };
             let peek: Peek<'_> = serde_json::from_str(raw.get()).map_err(|_| not_fhir())?;
-            if peek.resource_type.0.is_none() {
+            if !peek.is_resource() {
                 return Err(not_fhir());
             }
-            own.push((key, peek.state(&mut types, 0).ok_or_else(not_fhir)?));
+            own.push((key, peek.state(&mut seen, 0).ok_or_else(not_fhir)?));
             documents.push(raw);
         }
-        let states = declared.iter().map(|known| (known.key.clone(), state_of(known, &own, &types))).collect();
-        Ok(Self { documents, states })
+        let states = declared.iter().map(|known| (known.key.clone(), state_of(known, &own, &seen))).collect();
+        Ok(Self { documents, states, not_sent: not_sent(&seen, declared) })
     }
 
     /// The state of a declared key.
@@ -156,62 +113,25 @@ fn unwrapped(raw: &RawValue) -> &RawValue {
     }
 }
 
-impl Peek<'_> {
-    /// The state of a value; adds the types it holds. `None` for a Bundle whose entries are none.
-    fn state(&self, types: &mut BTreeSet<String>, depth: usize) -> Option<State> {
-        match self.resource_type.0.as_deref() {
-            Some("OperationOutcome") if is_error(&self.issue) || depth == 0 => Some(State::Failed),
-            Some("OperationOutcome") => Some(State::Null),
-            Some("Bundle") if depth < DEEPEST_BUNDLE => self.bundle_state(types, depth),
-            Some(name) => {
-                types.insert(name.to_owned());
-                Some(State::Data)
-            }
-            // The chart reader counts it.
-            None => Some(State::Data),
-        }
-    }
-
-    fn bundle_state(&self, types: &mut BTreeSet<String>, depth: usize) -> Option<State> {
-        let Some(entries) = self.entry else { return Some(State::Null) };
-        let entries: Vec<&RawValue> = serde_json::from_str(entries.get()).ok()?;
-        let (mut any, mut failed) = (false, false);
-        // An entry that is no entry is the chart reader's to count.
-        let entries = entries.iter().filter_map(|raw| serde_json::from_str::<PeekEntry<'_>>(raw.get()).ok());
-        for resource in entries.filter_map(|entry| entry.resource) {
-            let state = resource.state(types, depth + 1)?;
-            any |= matches!(state, State::Data | State::Partial);
-            failed |= matches!(state, State::Failed | State::Partial);
-        }
-        Some(match (any, failed) {
-            (true, true) => State::Partial,
-            (true, false) => State::Data,
-            (false, true) => State::Failed,
-            (false, false) => State::Null,
-        })
-    }
-}
-
-/// Warnings and information beside matches leave a set complete; what cannot be read as issues does not.
-fn is_error(issues: &Option<&RawValue>) -> bool {
-    let Some(raw) = issues else { return false };
-    match serde_json::from_str::<Vec<PeekIssue<'_>>>(raw.get()) {
-        Ok(issues) => issues.iter().any(|issue| matches!(issue.severity.0.as_deref(), Some("error" | "fatal"))),
-        Err(_) => true,
-    }
-}
-
 /// The state under the key itself, and data found by type under any other.
-fn state_of(known: &PrefetchKey, own: &[(&str, State)], types: &BTreeSet<String>) -> State {
+fn state_of(known: &PrefetchKey, own: &[(&str, State)], seen: &Seen) -> State {
     let own = own.iter().rev().find(|(key, _)| *key == known.key).map_or(State::Absent, |(_, state)| *state);
     let Some(resource_type) = known.resource_type() else { return own };
-    match (own, types.contains(resource_type)) {
+    match (own, seen.types.contains(resource_type)) {
         (State::Partial | State::Failed, true) => State::Partial,
+        (State::Absent | State::Null, true) if seen.cut.contains(resource_type) => State::Partial,
         (_, true) => State::Data,
         // Something came under this key, but not what the key asks for.
         (State::Data | State::Partial, false) => State::Absent,
         (other, false) => other,
     }
+}
+
+/// Types as the definition writes them, since those of the prefetch could be any word.
+fn not_sent(seen: &Seen, declared: &[PrefetchKey]) -> Vec<(String, u32)> {
+    let known = |name: &str| declared.iter().any(|key| key.resource_type() == Some(name));
+    let named = |name: &Option<String>| name.as_deref().filter(|name| known(name)).unwrap_or(MIXED).to_owned();
+    seen.not_sent.iter().map(|(name, count)| (named(name), *count)).collect()
 }
 
 #[cfg(test)]
@@ -282,5 +202,75 @@ mod tests {
             let refused = states(&format!(r#"{{"Mrs Lindqvist":{value}}}"#));
             assert_eq!(refused, Err(PrefetchError::NotFhir { key: None }), "{value}");
         }
+    }
+
+    fn looked<T>(prefetch: &str, told: impl FnOnce(&Arrived<'_>) -> T) -> T {
+        let raw: &RawValue = serde_json::from_str(prefetch).unwrap();
+        let arrived = Arrived::look(&members_of(raw).unwrap().0, &standard()).unwrap();
+        told(&arrived)
+    }
+
+    fn searchset(members: &str, entries: &[&str]) -> String {
+        let entries: Vec<String> = entries.iter().map(|entry| format!("{{{entry}}}")).collect();
+        format!(r#"{{"resourceType":"Bundle","type":"searchset",{members}"entry":[{}]}}"#, entries.join(","))
+    }
+
+    const CONDITION: &str = r#""resource":{"resourceType":"Condition"}"#;
+    const NEXT: &str = r#""link":[{"relation":"self","url":"a"},{"relation":"next","url":"b"}],"#;
+
+    #[test]
+    fn a_page_with_more_to_come_is_part_of_an_answer_and_what_is_missing_is_counted() {
+        for (members, missing) in
+            [(NEXT.to_owned(), 1), (r#""total":40,"#.into(), 38), (format!(r#"{NEXT}"total":9,"#), 7)]
+        {
+            let prefetch = format!(r#"{{"conditions":{}}}"#, searchset(&members, &[CONDITION, CONDITION]));
+            looked(&prefetch, |arrived| {
+                assert_eq!(arrived.state("conditions"), State::Partial, "{members}");
+                assert!(arrived.unread().any(|key| key == "conditions"));
+                assert_eq!(arrived.not_sent, [("Condition".to_owned(), missing)], "{members}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_whole_answer_stays_whole_and_what_came_along_is_no_match() {
+        let whole =
+            [r#""total":2,"#, r#""total":1,"#, "", r#""total":"many","link":7,"#, r#""link":[{"relation":"self"}],"#];
+        for members in whole {
+            let prefetch = format!(r#"{{"conditions":{}}}"#, searchset(members, &[CONDITION, CONDITION]));
+            looked(&prefetch, |arrived| {
+                assert_eq!((arrived.state("conditions"), arrived.not_sent.len()), (State::Data, 0), "{members}");
+            });
+        }
+        let drug = r#""resource":{"resourceType":"Medication"},"search":{"mode":"include"}"#;
+        let order = r#""resource":{"resourceType":"MedicationRequest"},"search":{"mode":"match"}"#;
+        let prefetch = format!(r#"{{"medicationRequests":{}}}"#, searchset(r#""total":2,"#, &[order, drug]));
+        looked(&prefetch, |arrived| {
+            assert_eq!(arrived.state("medicationRequests"), State::Partial);
+            assert_eq!(arrived.not_sent, [("Bundle".to_owned(), 1)]);
+        });
+    }
+
+    #[test]
+    fn nothing_of_what_there_is_is_a_failure_and_never_none() {
+        for bundle in [searchset(r#""total":3,"#, &[]), r#"{"resourceType":"Bundle","total":3}"#.into()] {
+            looked(&format!(r#"{{"conditions":{bundle}}}"#), |arrived| {
+                assert_eq!(arrived.state("conditions"), State::Failed);
+                assert_eq!(arrived.not_sent, [("Bundle".to_owned(), 3)]);
+            });
+        }
+    }
+
+    #[test]
+    fn a_cut_bundle_of_everything_leaves_every_type_in_it_in_doubt() {
+        let entries =
+            [CONDITION, r#""resource":{"resourceType":"Procedure"}"#, r#""resource":{"resourceType":"Mrs Lindqvist"}"#];
+        let whole = searchset("", &[CONDITION]);
+        let prefetch = format!(r#"{{"all":{},"conditions":{whole}}}"#, searchset(NEXT, &entries));
+        looked(&prefetch, |arrived| {
+            assert_eq!((arrived.state("procedures"), arrived.state("conditions")), (State::Partial, State::Data));
+            assert_eq!(arrived.state("encounters"), State::Absent);
+            assert_eq!(arrived.not_sent, [("Bundle".to_owned(), 1)]);
+        });
     }
 }

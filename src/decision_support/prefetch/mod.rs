@@ -5,6 +5,7 @@
 //! "not sent" never becomes "not there".
 
 mod arrived;
+mod peek;
 mod template;
 
 pub use arrived::{Arrived, PrefetchError, State};

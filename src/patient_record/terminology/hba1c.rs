@@ -57,7 +57,7 @@ mod tests {
         percent("4548-4", 6.5, "%{mol}", 6.5);
         percent("59261-8", 48.0, "mmol/mol", 4.8);
         assert_eq!(canonical_of(None, 48.0, "mmol/mol"), canonical(48.0, "mmol/mol"));
-        assert_eq!(canonical_of(Some("4548-4"), 48.0, "mmol per mol").scaled, false);
+        assert!(!canonical_of(Some("4548-4"), 48.0, "mmol per mol").scaled);
         assert_eq!(canonical_of(Some("4548-4"), 5.0, "mmol/L"), canonical(5.0, "mmol/L"));
     }
 }

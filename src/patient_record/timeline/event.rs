@@ -189,6 +189,8 @@ pub enum SkipReason {
     DeathCertificate,
     /// The same resource, or the same version of it, received twice.
     Duplicate,
+    /// The sender has it, on a page that did not come: counted at least once.
+    NotSent,
 }
 
 impl SkipReason {
@@ -205,6 +207,7 @@ impl SkipReason {
             Self::NoValue => "no-value",
             Self::DeathCertificate => "death-certificate",
             Self::Duplicate => "duplicate",
+            Self::NotSent => "not-sent",
         }
     }
 }

@@ -106,6 +106,31 @@ async fn resources_of_another_patient_are_left_out_and_counted() {
 }
 
 #[actix_web::test]
+async fn a_page_with_more_to_come_is_answered_and_said_on_the_card_and_in_the_audit() {
+    let app = TestApp::start().await;
+    let (observations, others): (Vec<Value>, Vec<Value>) =
+        resources().into_iter().partition(|resource| resource["resourceType"] == "Observation");
+    let bundle = |resources: Vec<Value>| {
+        let entries: Vec<Value> = resources.into_iter().map(|resource| json!({"resource": resource})).collect();
+        json!({"resourceType": "Bundle", "type": "searchset", "entry": entries})
+    };
+    let mut page = bundle(observations);
+    let sent = page["entry"].as_array().expect("entries").len();
+    let detail = |answer: &Answer| cards(answer)[0]["detail"].as_str().expect("a text").to_owned();
+    let whole = post(&app, &call(INSTANCE, json!({"all": bundle(others.clone()), "observations": page.clone()}))).await;
+    assert!(!detail(&whole).contains("`observations`"), "{}", detail(&whole));
+    page["total"] = (sent + 5).into();
+    page["link"] = json!([{"relation": "next", "url": "https://ehr/page2"}]);
+    let cut = post(&app, &call(ANOTHER, json!({"all": bundle(others), "observations": page}))).await;
+    let said = detail(&cut);
+    let line = said.lines().find(|line| line.starts_with("Not sent, or not whole:")).expect("a line");
+    assert!(line.contains("`observations`") && !line.contains("`conditions`"), "{line}");
+    let row = sqlx::query("select skipped from audit where hook_instance = $1").bind(ANOTHER);
+    let skipped: String = row.fetch_one(&app.database().await).await.expect("one row").get("skipped");
+    assert!(skipped.contains(r#"{"type":"Observation","reason":"not-sent","count":5}"#), "{skipped}");
+}
+
+#[actix_web::test]
 async fn a_patient_who_died_gets_no_card_and_the_audit_says_why() {
     let app = TestApp::start().await;
     let mut dead = chart();
