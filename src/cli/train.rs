@@ -62,11 +62,7 @@ impl Train {
             Some(path) => std::fs::read_to_string(path).with_context(|| format!("`{}`", path.display()))?,
             None => DEFAULT.to_owned(),
         };
-        rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.unwrap_or(0))
-            .start_handler(|_| fused_ops::flush_denormals())
-            .build_global()?;
-        fused_ops::flush_denormals();
+        fused_ops::start_threads(self.threads.unwrap_or(0))?;
         before_training(&self.data, &phenotypes, &self.run, &self.accept)?;
         if self.lint_only {
             println!("nothing stops a run; findings are in `{}`", self.run.join(LINT).display());

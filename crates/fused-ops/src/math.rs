@@ -127,22 +127,6 @@ pub(crate) fn product(
     }
 }
 
-/// Makes numbers too small to matter zero on this thread. A gradient full of denormals runs three times
-/// slower; nothing else changes. No effect on other processors than x86-64.
-pub fn flush_denormals() {
-    #[cfg(target_arch = "x86_64")]
-    {
-        const FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO: u32 = 0x8040;
-        let mut control: u32 = 0;
-        // Safety: reads and writes this thread's SSE control register only.
-        unsafe {
-            std::arch::asm!("stmxcsr [{0}]", in(reg) &mut control);
-            control |= FLUSH_TO_ZERO_AND_DENORMALS_ARE_ZERO;
-            std::arch::asm!("ldmxcsr [{0}]", in(reg) &control);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,13 +3,13 @@
 use super::checkpoint::Losses;
 use super::lives::Life;
 use super::pupil::{Lesson, Pupil};
-use super::settings::TrainSettings;
+use super::settings::{Schedule, TrainSettings};
 use super::targets::next_days;
 use super::windows::{Window, epoch, seed_of};
 use crate::patient_record::timeline::Kind;
 use crate::prediction::model::known_keys;
 use crate::prediction::network::parameters::Weights;
-use crate::prediction::network::transformer::Dropout;
+use crate::prediction::network::transformer::{Dropout, Pass};
 use crate::prediction::network::{
     NetworkConfig, Packed, Parameters, Reader, ReaderConfig, Transformer, transformer_weights,
 };
@@ -85,12 +85,13 @@ impl Pupil for Days {
         let packed = Packed::new(&asked, &self.config, &mut || rng.random::<f32>() < hidden);
         let (after, mut sets) = next_days(&packed, &asked, self.config.keys, settings, &mut rng);
         sets.iter_mut().for_each(|set| set.retain(|&key| !left_out.has_key(key)));
-        let drop = Dropout {
+        let dropout = Dropout {
             blocks: settings.dropout.blocks,
             head: settings.dropout.head,
             seed: seed_of([settings.seed, step, 2]),
         };
-        let (output, logits) = network.forward(&packed, &after, drop)?;
+        let Schedule { precision, recompute, .. } = settings.schedule;
+        let (output, logits) = network.forward(&packed, &after, Pass { dropout, precision, recompute })?;
         let hazard = hazard_loss(&output.log_hazards, &Arc::new(targets))?;
         let next = set_cross_entropy(&logits, &Arc::new(sets))?;
         let loss = (&hazard + (&next * settings.loss.next_day as f64)?)?;

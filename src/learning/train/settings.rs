@@ -1,6 +1,7 @@
 //! A training run in a TOML file. Every key has a default; a misspelt one is an error.
 
 use anyhow::{Context, bail};
+use fused_ops::{Bf16Unit, Precision, bf16_unit};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -209,6 +210,20 @@ pub struct Schedule {
     pub validate_epochs: f64,
     /// Stop after so many validations without a better one (0: never).
     pub patience: usize,
+    /// Of reader (B)'s products while it learns; validation and serving are always `f32`.
+    #[serde(with = "PrecisionName")]
+    pub precision: Precision,
+    /// Compute the inside of reader (B)'s blocks again in the backward pass instead of keeping it: the same bits, less
+    /// memory, more time.
+    pub recompute: bool,
+}
+
+/// How a precision is written.
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Precision", rename_all = "lowercase")]
+enum PrecisionName {
+    F32,
+    Bf16,
 }
 
 impl Default for Schedule {
@@ -225,6 +240,8 @@ impl Default for Schedule {
             average: 0.995,
             validate_epochs: 2.0,
             patience: 4,
+            precision: Precision::F32,
+            recompute: false,
         }
     }
 }
@@ -298,6 +315,21 @@ impl TrainSettings {
         if self.schedule.epochs <= 0.0 || self.schedule.validate_epochs <= 0.0 {
             bail!("`schedule.epochs` and `schedule.validate_epochs` must be above 0");
         }
+        self.check_precision(bf16_unit())
+    }
+
+    /// Refuses what would have no effect, and bf16 where the processor would only imitate it.
+    fn check_precision(&self, unit: Bf16Unit) -> anyhow::Result<()> {
+        let Schedule { precision, recompute, .. } = self.schedule;
+        if self.reader != ReaderKind::Days && (precision != Precision::F32 || recompute) {
+            bail!("`schedule.precision` and `schedule.recompute` belong to `reader = \"days\"`; remove them");
+        }
+        if precision == Precision::Bf16 && unit == Bf16Unit::Portable {
+            bail!(
+                "`schedule.precision = \"bf16\"` needs a processor with AVX512-BF16, or with AMX under Linux; \
+                 this one has neither and would be slower than with \"f32\": set that"
+            );
+        }
         Ok(())
     }
 }
@@ -316,6 +348,22 @@ mod tests {
     fn the_file_of_reader_a_can_be_read() {
         let file: TrainSettings = toml::from_str(include_str!("../../../config/train-facts.toml")).unwrap();
         assert_eq!((file.reader, file.facts), (ReaderKind::Facts, FactsShape::default()));
+    }
+
+    #[test]
+    fn bf16_is_refused_where_the_processor_would_only_imitate_it_and_where_it_has_no_effect() {
+        let bf16: TrainSettings = toml::from_str("[schedule]\nprecision = \"bf16\"").unwrap();
+        assert_eq!(bf16.schedule.precision, Precision::Bf16);
+        let refused = bf16.check_precision(Bf16Unit::Portable).unwrap_err().to_string();
+        assert!(refused.contains("needs a processor"), "{refused}");
+        bf16.check_precision(Bf16Unit::Amx).unwrap();
+        bf16.check_precision(Bf16Unit::Avx512).unwrap();
+        TrainSettings::default().check_precision(Bf16Unit::Portable).unwrap();
+        let facts = TrainSettings { reader: ReaderKind::Facts, ..bf16 };
+        assert!(facts.check_precision(Bf16Unit::Amx).unwrap_err().to_string().contains("reader"));
+        let again: TrainSettings = toml::from_str("reader = \"trees\"\n[schedule]\nrecompute = true").unwrap();
+        assert!(again.check_precision(Bf16Unit::Amx).is_err());
+        assert!(toml::from_str::<TrainSettings>("[schedule]\nprecision = \"f16\"").is_err());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use super::History;
 use super::config::BINS;
 use super::parameters::{Parameters, Start, Weights, into};
 use candle_core::{Device, Result, Tensor};
-use fused_ops::{dropout, rms_norm};
+use fused_ops::{Precision, dropout, linear, rms_norm};
 
 /// Hats of age in the age-and-sex term, `AGE_HATS` for each sex.
 pub const AGE_HATS: usize = 10;
@@ -19,6 +19,8 @@ pub struct Head {
     pub width: usize,
     pub rank: usize,
     pub outcomes: usize,
+    /// Of all products but that of age and sex.
+    pub precision: Precision,
 }
 
 /// Dropout masks drawn one after another from one seed.
@@ -32,23 +34,23 @@ impl Masks {
         Self { seed: seed.wrapping_mul(1000) }
     }
 
+    /// The seed of the next mask.
+    pub fn next_seed(&mut self) -> u64 {
+        self.seed = self.seed.wrapping_add(1);
+        self.seed
+    }
+
     /// Applies the next mask; `share` = 0 changes nothing.
     pub fn drop(&mut self, x: &Tensor, share: f32) -> Result<Tensor> {
-        self.seed = self.seed.wrapping_add(1);
-        dropout(x, share, self.seed)
+        dropout(x, share, self.next_seed())
     }
-}
-
-/// `x` times the transpose of a weight stored as (outputs, inputs).
-pub fn linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    x.matmul(&weight.t()?)
 }
 
 impl Head {
     /// Names, shapes and beginnings of the head's weights.
     pub fn weights(&self) -> Weights {
         use Start::{Base, Normal, One, Zero};
-        let Self { width, rank, outcomes } = *self;
+        let Self { width, rank, outcomes, .. } = *self;
         vec![
             ("head.norm".to_owned(), vec![width], One),
             ("head.mix".to_owned(), vec![width, width], into(width)),
@@ -63,7 +65,8 @@ impl Head {
     /// What the head makes of raw states (rows, width) before outcomes are asked: (rows, width).
     pub fn state(&self, weights: &Parameters, raw: &Tensor, share: f32, masks: &mut Masks) -> Result<Tensor> {
         let z = masks.drop(&rms_norm(raw, &weights["head.norm"])?, share)?;
-        let mixed = linear(&z, &weights["head.mix"])?.broadcast_add(&weights["head.mix.bias"])?.gelu_erf()?;
+        let mixed = linear(&z, &weights["head.mix"], self.precision)?;
+        let mixed = mixed.broadcast_add(&weights["head.mix.bias"])?.gelu_erf()?;
         z + masks.drop(&mixed, share)?
     }
 
@@ -71,10 +74,10 @@ impl Head {
     /// [`age_sex_row`] for each state.
     pub fn log_hazards(&self, weights: &Parameters, state: &Tensor, age_sex: &[f32]) -> Result<Tensor> {
         let (rows, outcomes) = (state.dim(0)?, self.outcomes);
-        let by_bin = linear(state, &weights["head.state"])?.reshape((rows * BINS, self.rank))?;
-        let from_state = linear(&by_bin, &weights["head.outcome"])?.reshape((rows, BINS, outcomes))?;
+        let by_bin = linear(state, &weights["head.state"], self.precision)?.reshape((rows * BINS, self.rank))?;
+        let from_state = linear(&by_bin, &weights["head.outcome"], self.precision)?.reshape((rows, BINS, outcomes))?;
         let age_sex = Tensor::from_slice(age_sex, (rows, 2 * AGE_HATS), &Device::Cpu)?;
-        let by_age_sex = linear(&age_sex, &weights["head.age-sex"])?.reshape((rows, 1, outcomes))?;
+        let by_age_sex = linear(&age_sex, &weights["head.age-sex"], Precision::F32)?.reshape((rows, 1, outcomes))?;
         let base = weights["head.bias"].reshape((BINS, outcomes))?;
         from_state.broadcast_add(&by_age_sex)?.broadcast_add(&base)?.reshape((rows, BINS * outcomes))
     }

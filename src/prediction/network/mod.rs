@@ -4,6 +4,7 @@
 //! be averaged: [`facts`] is reader (A), a sparse additive hazard beside a small network on whole-life facts, and
 //! [`transformer`] reader (B), attention over active days; both end in one [`head`]. No files, no async, no calibration.
 
+mod block;
 mod config;
 pub mod facts;
 pub mod head;

@@ -6,6 +6,7 @@ use super::packed::SCALARS;
 use crate::patient_record::timeline::Kind;
 use crate::prediction::vocabulary::KNOTS;
 use candle_core::{Device, Result, Tensor};
+use fused_ops::Precision;
 use rand::Rng;
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
@@ -51,7 +52,8 @@ pub fn transformer_weights(config: &NetworkConfig) -> Weights {
         ("final.norm".to_owned(), vec![width], One),
         ("next.bias".to_owned(), vec![config.keys], Zero),
     ];
-    all.extend(Head { width, rank: config.rank, outcomes: config.outcomes }.weights());
+    let head = Head { width, rank: config.rank, outcomes: config.outcomes, precision: Precision::F32 };
+    all.extend(head.weights());
     for layer in 0..config.layers {
         let mut add = |name: &str, shape: &[usize], start| {
             all.push((format!("block.{layer}.{name}"), shape.to_vec(), start));

@@ -4,14 +4,15 @@
 //! Pre-norm blocks with RMSNorm, SwiGLU and QK-norm; rotary angles turn half of each head with the index of the
 //! active day and half with days. Two heads: which keys the next active day holds, and hazards per bin and outcome.
 
+use super::block::{Block, block_weights};
 use super::config::{BINS, NetworkConfig};
-use super::head::{Head, Masks, linear};
+use super::head::{Head, Masks};
 use super::packed::{Asked, Packed, SCALARS};
 use super::parameters::{Parameters, check_parameters, transformer_weights};
 use super::{Entry, Hazards, Reader, Reading};
 use crate::prediction::vocabulary::KNOTS;
 use candle_core::{D, Device, Result, Tensor, Var, bail};
-use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, prefix_attention, rms_norm, sum_bags, swiglu};
+use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, Precision, linear, recomputed, rms_norm, sum_bags};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +22,16 @@ pub struct Dropout {
     pub blocks: f32,
     pub head: f32,
     pub seed: u64,
+}
+
+/// How a pass is computed. Serving and validation read with the default: nothing dropped, nothing rounded.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Pass {
+    pub dropout: Dropout,
+    /// Of all products but those of times and of age and sex, which are few and want their digits.
+    pub precision: Precision,
+    /// Whether the backward pass computes the inside of blocks again instead of keeping it.
+    pub recompute: bool,
 }
 
 /// The network with its weights.
@@ -74,7 +85,7 @@ impl Transformer {
 
     /// Prepares for reading only: computes the key table once.
     pub fn freeze(mut self) -> Result<Self> {
-        self.frozen = Some(self.known_keys()?);
+        self.frozen = Some(self.known_keys(Precision::F32)?);
         Ok(self)
     }
 
@@ -82,32 +93,32 @@ impl Transformer {
         &self.parameters[name] // every name was checked in `new`
     }
 
-    fn block(&self, layer: usize, name: &str) -> &Tensor {
-        &self.parameters[&format!("block.{layer}.{name}")]
+    /// What pieces of text say of keys.
+    fn text(&self, text: &Arc<Bags>, precision: Precision) -> Result<Tensor> {
+        linear(&sum_bags(self.weight("text.pieces"), text)?, self.weight("text.project"), precision)
     }
 
     /// What text and kind say of keys: the embedding of a code that is not known by itself.
-    fn fallback(&self, text: &Arc<Bags>, kinds: &[usize]) -> Result<Tensor> {
-        let text = linear(&sum_bags(self.weight("text.pieces"), text)?, self.weight("text.project"))?;
-        text + sum_bags(self.weight("kind"), &one_each(kinds))?
+    fn fallback(&self, text: &Arc<Bags>, kinds: &[usize], precision: Precision) -> Result<Tensor> {
+        self.text(text, precision)? + sum_bags(self.weight("kind"), &one_each(kinds))?
     }
 
     /// Embeddings of the known keys, and their fallbacks. (keys, width) each.
-    fn known_keys(&self) -> Result<[Tensor; 2]> {
+    fn known_keys(&self, precision: Precision) -> Result<[Tensor; 2]> {
         if let Some(frozen) = &self.frozen {
             return Ok(frozen.clone());
         }
-        let text = linear(&sum_bags(self.weight("text.pieces"), &self.key_text)?, self.weight("text.project"))?;
+        let text = self.text(&self.key_text, precision)?;
         let fallback = (&text + sum_bags(self.weight("kind"), &one_each(&self.key_kind))?)?;
         Ok([(self.weight("key") + text)?, fallback])
     }
 
     /// The key table of a batch: known keys, their fallbacks, the batch's unknown keys.
-    fn key_table(&self, packed: &Packed) -> Result<(Tensor, Tensor)> {
-        let [known, fallback] = self.known_keys()?;
+    fn key_table(&self, packed: &Packed, precision: Precision) -> Result<(Tensor, Tensor)> {
+        let [known, fallback] = self.known_keys(precision)?;
         let mut parts = vec![known.clone(), fallback];
         if !packed.unknown_kind.is_empty() {
-            parts.push(self.fallback(&Arc::new(packed.unknown_text.clone()), &packed.unknown_kind)?);
+            parts.push(self.fallback(&Arc::new(packed.unknown_text.clone()), &packed.unknown_kind, precision)?);
         }
         Ok((Tensor::cat(&parts, 0)?, known))
     }
@@ -125,40 +136,42 @@ impl Transformer {
     }
 
     /// From normalised days to states and hazards.
-    fn read(&self, packed: &Packed, days: &Tensor, drop: Dropout) -> Result<Output> {
+    fn read(&self, packed: &Packed, days: &Tensor, pass: Pass) -> Result<Output> {
         let rows = packed.rows();
-        let mut masks = Masks::new(drop.seed);
+        let mut masks = Masks::new(pass.dropout.seed);
         let scalars = Tensor::from_vec(packed.scalars.clone(), (rows, SCALARS), &Device::Cpu)?;
-        let mut x = (days + linear(days, self.weight("day.mix"))?)?;
-        x = (x + linear(&scalars, self.weight("scalars"))?.broadcast_add(self.weight("scalars.bias"))?)?;
+        let mut x = (days + linear(days, self.weight("day.mix"), pass.precision)?)?;
+        let times = linear(&scalars, self.weight("scalars"), Precision::F32)?;
+        x = (x + times.broadcast_add(self.weight("scalars.bias"))?)?;
         for layer in 0..self.config.layers {
-            let qkv = linear(&rms_norm(&x, self.block(layer, "attention.norm"))?, self.block(layer, "attention.qkv"))?;
-            let (query_gain, key_gain) =
-                (self.block(layer, "attention.query-gain"), self.block(layer, "attention.key-gain"));
-            let seen = prefix_attention(&qkv, query_gain, key_gain, &packed.plan)?;
-            x = (x + masks.drop(&linear(&seen, self.block(layer, "attention.out"))?, drop.blocks)?)?;
-            let unit = linear(&rms_norm(&x, self.block(layer, "unit.norm"))?, self.block(layer, "unit.in"))?;
-            x = (x + masks.drop(&linear(&swiglu(&unit)?, self.block(layer, "unit.out"))?, drop.blocks)?)?;
+            let seeds = [masks.next_seed(), masks.next_seed()];
+            let plan = packed.plan.clone();
+            let block = Block { plan, precision: pass.precision, share: pass.dropout.blocks, seeds };
+            let weights = block_weights(&self.parameters, layer);
+            x = match pass.recompute {
+                true => recomputed(&x, &weights, move |x, weights| block.read(x, weights))?,
+                false => block.read(&x, &weights)?,
+            };
         }
         let states = rms_norm(&x, self.weight("final.norm"))?;
         let asked = Tensor::from_vec(packed.read_outs.clone(), packed.read_outs.len(), &Device::Cpu)?;
-        let head = self.head();
-        let state = head.state(&self.parameters, &states.index_select(&asked, 0)?, drop.head, &mut masks)?;
+        let head = self.head(pass.precision);
+        let state = head.state(&self.parameters, &states.index_select(&asked, 0)?, pass.dropout.head, &mut masks)?;
         let log_hazards = head.log_hazards(&self.parameters, &state, &packed.age_sex)?;
         Ok(Output { log_hazards, states, read_out: state })
     }
 
-    fn head(&self) -> Head {
-        Head { width: self.config.width, rank: self.config.rank, outcomes: self.config.outcomes }
+    fn head(&self, precision: Precision) -> Head {
+        Head { width: self.config.width, rank: self.config.rank, outcomes: self.config.outcomes, precision }
     }
 
     /// One training pass: states, hazards, and logits of the keys that follow the given rows.
-    pub fn forward(&self, packed: &Packed, next_after: &[u32], drop: Dropout) -> Result<(Output, Tensor)> {
-        let (table, known) = self.key_table(packed)?;
-        let output = self.read(packed, &self.days(packed, &table)?, drop)?;
+    pub fn forward(&self, packed: &Packed, next_after: &[u32], pass: Pass) -> Result<(Output, Tensor)> {
+        let (table, known) = self.key_table(packed, pass.precision)?;
+        let output = self.read(packed, &self.days(packed, &table)?, pass)?;
         let rows = Tensor::from_vec(next_after.to_vec(), next_after.len(), &Device::Cpu)?;
-        let logits = linear(&output.states.index_select(&rows, 0)?, &known)?.broadcast_add(self.weight("next.bias"))?;
-        Ok((output, logits))
+        let logits = linear(&output.states.index_select(&rows, 0)?, &known, pass.precision)?;
+        Ok((output, logits.broadcast_add(self.weight("next.bias"))?))
     }
 
     fn asked<'a>(&self, readings: &[Reading<'a>]) -> Vec<Asked<'a>> {
@@ -168,8 +181,8 @@ impl Transformer {
     /// One pass over windows, nothing dropped.
     fn pass(&self, asked: &[Asked]) -> Result<Output> {
         let packed = Packed::new(asked, &self.config, &mut || false);
-        let (table, _) = self.key_table(&packed)?;
-        self.read(&packed, &self.days(&packed, &table)?, Dropout::default())
+        let (table, _) = self.key_table(&packed, Precision::F32)?;
+        self.read(&packed, &self.days(&packed, &table)?, Pass::default())
     }
 
     /// Hazards of the named outcomes for every read-out of a batch, in the order asked.
@@ -199,10 +212,10 @@ impl Reader for Transformer {
     fn influence(&self, reading: Reading, outcome: usize, bins: usize) -> Result<Vec<(u32, f32)>> {
         let asked = [Asked::at(reading.history, reading.day, self.config.context, reading.without)];
         let packed = Packed::new(&asked, &self.config, &mut || false);
-        let (table, _) = self.key_table(&packed)?;
+        let (table, _) = self.key_table(&packed, Precision::F32)?;
         let sums = self.day_sums(&packed, &table)?;
         let days = Var::from_tensor(&rms_norm(&sums, self.weight("day.norm"))?)?;
-        let log_hazards = self.read(&packed, &days, Dropout::default())?.log_hazards;
+        let log_hazards = self.read(&packed, &days, Pass::default())?.log_hazards;
         let summed = log_hazards.reshape((BINS, self.config.outcomes))?.narrow(0, 0, bins)?.narrow(1, outcome, 1)?;
         let grads = summed.exp()?.sum_all()?.backward()?;
         let Some(grad) = grads.get(&days) else { bail!("the hazard does not depend on the days") };

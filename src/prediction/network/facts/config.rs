@@ -4,6 +4,7 @@ use crate::patient_record::timeline::Kind;
 use crate::prediction::network::head::Head;
 use crate::prediction::network::parameters::{Start, Weights, into};
 use crate::prediction::vocabulary::{KNOTS, Number, Vocabulary};
+use fused_ops::Precision;
 use serde::{Deserialize, Serialize};
 
 /// Windows of the counts, in days; the last one is the whole life.
@@ -71,7 +72,7 @@ impl FactsConfig {
 
     /// The end that this reader shares with the transformer.
     pub fn head(&self) -> Head {
-        Head { width: self.width, rank: self.rank, outcomes: self.outcomes }
+        Head { width: self.width, rank: self.rank, outcomes: self.outcomes, precision: Precision::F32 }
     }
 
     /// Says what is wrong with a shape.

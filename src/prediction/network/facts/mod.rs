@@ -17,13 +17,13 @@ pub use survey::Survey;
 pub use table::{Sparse, Table};
 
 use super::config::BINS;
-use super::head::{Masks, age_sex_row, linear};
+use super::head::{Masks, age_sex_row};
 use super::packed::Asked;
 use super::parameters::{Parameters, check_parameters};
 use super::{Hazards, Reader, Reading};
 use candle_core::{D, Device, Result, Tensor, Var, bail};
 use config::{PER_KEY, PER_NUMBER};
-use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, rms_norm};
+use fused_ops::{Bags, LOG_HAZARD_MAX, LOG_HAZARD_MIN, Precision, linear, rms_norm};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -147,9 +147,10 @@ impl Facts {
     fn state_of(&self, wide: &Tensor, share: f32, seed: u64) -> Result<Tensor> {
         let (w, mut masks) = (&self.weights, Masks::new(seed));
         let h = masks.drop(&wide.broadcast_add(&w["wide.bias"])?.gelu_erf()?, share)?;
-        let mixed = linear(&rms_norm(&h, &w["wide.norm"])?, &w["wide.mix"])?.broadcast_add(&w["wide.mix.bias"])?;
+        let mixed = linear(&rms_norm(&h, &w["wide.norm"])?, &w["wide.mix"], Precision::F32)?;
+        let mixed = mixed.broadcast_add(&w["wide.mix.bias"])?;
         let h = masks.drop(&(h + mixed)?.gelu_erf()?, share)?;
-        let raw = linear(&h, &w["wide.out"])?.broadcast_add(&w["wide.out.bias"])?;
+        let raw = linear(&h, &w["wide.out"], Precision::F32)?.broadcast_add(&w["wide.out.bias"])?;
         self.config.head().state(w, &raw, share, &mut masks)
     }
 

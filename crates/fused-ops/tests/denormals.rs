@@ -1,0 +1,22 @@
+//! Denormals are off in every thread that computes. A process of its own: the shared threads start only once.
+#![cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+
+use std::hint::black_box;
+
+fn product_of_small_numbers() -> f32 {
+    black_box(1e-30_f32) * black_box(1e-10_f32)
+}
+
+fn sum_with_a_denormal() -> f32 {
+    black_box(1e-40_f32) + black_box(1e-40_f32)
+}
+
+#[test]
+fn a_denormal_is_zero_in_every_thread_once_they_are_started() {
+    assert!(product_of_small_numbers() > 0.0, "denormals are on where nothing was started");
+    fused_ops::start_threads(3).unwrap();
+    assert_eq!((product_of_small_numbers(), sum_with_a_denormal()), (0.0, 0.0));
+    let everywhere = rayon::broadcast(|_| (product_of_small_numbers(), sum_with_a_denormal()));
+    assert_eq!(everywhere, vec![(0.0, 0.0); 3]);
+    assert!(fused_ops::start_threads(3).is_err(), "threads start only once");
+}
