@@ -221,6 +221,22 @@ fn follow_up_that_ends_with_death_stops_a_run() {
 }
 
 #[test]
+fn a_visit_that_is_the_last_entry_of_the_few_silent_records_announces_nothing() {
+    // Everyone has visits to the end; one life in twelve stops long before, and its last entry is a visit like any.
+    let world = planted(|number, life| {
+        let end = life.follow_up_end - if number % 12 == 1 { 1_000 } else { 0 };
+        life.events.retain(|event| event.day < end);
+        let every_year: Vec<_> = (0..8).map(|year| event(end - 5 - 365 * year, Kind::Encounter, "VISIT")).collect();
+        life.events.extend(every_year.into_iter().rev());
+        life.events.sort_by_key(|event| event.day);
+        life.split = Split::Train;
+    });
+    let report = looked_at(&world);
+    let found: Vec<_> = report.stops().filter(|finding| finding.check == Check::RecordEnd).collect();
+    assert!(found.is_empty(), "{}", report.text());
+}
+
+#[test]
 fn a_key_after_which_records_fall_silent_stops_a_run() {
     let world = planted(|number, life| {
         if life.death.is_none() && number % 5 == 1 {

@@ -88,6 +88,9 @@ impl Default for FactsShape {
 pub struct TreesShape {
     /// Index days per patient.
     pub index_days: usize,
+    /// Rows without the event that are kept for each one with it, and rows kept in any case.
+    pub others_per_event: usize,
+    pub least_rows: usize,
     /// Columns that fewer than this share of index days show are left out.
     pub least_share: f64,
     /// Trees per ensemble at most, and rounds without a better validation loss that end it.
@@ -106,6 +109,8 @@ impl Default for TreesShape {
     fn default() -> Self {
         Self {
             index_days: 12,
+            others_per_event: 8,
+            least_rows: 12_000,
             least_share: 0.007,
             rounds: 400,
             patience: 30,

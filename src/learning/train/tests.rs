@@ -9,8 +9,8 @@ use crate::patient_record::timeline::{Kind, Sex};
 use crate::prediction::model::known_keys;
 use crate::prediction::network::transformer::{Dropout, Pass};
 use crate::prediction::network::{
-    Asked, BINS, Day, Entry, Hazards, History, NetworkConfig, NumberEntry, Packed, Parameters, Reader, Reading,
-    Transformer, initial_parameters, transformer_weights,
+    Asked, BINS, Day, Entry, Hazards, History, NetworkConfig, NumberEntry, Packed, Reader, Reading, Transformer,
+    initial_parameters, transformer_weights,
 };
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use crate::prediction::vocabulary::{Fact, KNOTS, KeyEntry, Number, Vocabulary};

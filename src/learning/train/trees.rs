@@ -22,6 +22,9 @@ use anyhow::Context;
 use candle_core::{Device, Tensor};
 use forust_ml::{GradientBooster, Matrix};
 use indicatif::ProgressBar;
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 use std::path::Path;
 use std::sync::Arc;
@@ -32,6 +35,8 @@ const VALIDATION_SEED: u64 = 20_260_101;
 /// Fewer training or validation events than these leave an ensemble at its base rate.
 const LEAST_TRAINING_EVENTS: usize = 30;
 const LEAST_VALIDATION_EVENTS: usize = 5;
+/// Values of a column between two of so many quantiles are one value to the trees.
+const BINS_PER_COLUMN: usize = 31;
 
 /// The patients that ensembles are fitted and stopped on.
 pub struct Lesson<'a> {
@@ -43,7 +48,8 @@ pub struct Lesson<'a> {
     pub validation: &'a [Life],
 }
 
-/// Rows by columns, a column after the other, without columns that say nothing.
+/// Rows by columns, a column after the other, without columns that say nothing. Values are those of their bins' lower
+/// ends: sorting them anew for every ensemble, as the boosting does, is then several times faster.
 struct Table {
     rows: usize,
     /// Values of each kept column.
@@ -52,7 +58,7 @@ struct Table {
 
 impl Table {
     fn of(rows: &[Vec<f32>], kept: &[usize]) -> Self {
-        let column = |&column: &usize| rows.iter().map(|row| row[column]).collect();
+        let column = |&column: &usize| in_bins(rows.iter().map(|row| row[column]).collect());
         Self { rows: rows.len(), columns: kept.par_iter().map(column).collect() }
     }
 
@@ -136,6 +142,32 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     Ok(Validation { step: bar.position(), epoch: 1.0, auroc, train_hazard_loss: 0.0, train_next_day_loss: 0.0 })
 }
 
+/// Each value drawn down to the greatest of [`BINS_PER_COLUMN`] quantiles below it; what is missing stays missing.
+fn in_bins(mut column: Vec<f32>) -> Vec<f32> {
+    let mut known: Vec<f32> = column.iter().copied().filter(|value| !value.is_nan()).collect();
+    known.sort_unstable_by(f32::total_cmp);
+    let quantile = |bin: usize| known[bin * (known.len() - 1) / BINS_PER_COLUMN];
+    let mut ends: Vec<f32> = if known.is_empty() { Vec::new() } else { (0..BINS_PER_COLUMN).map(quantile).collect() };
+    ends.dedup();
+    for value in column.iter_mut().filter(|value| !value.is_nan()) {
+        *value = ends[ends.partition_point(|end| end <= value).saturating_sub(1)];
+    }
+    column
+}
+
+/// Of the rows without the event as many as `per_event` allows, at random but at least `least` rows in all, each
+/// standing for as many as were left out: a rare outcome is learned from its events and enough others.
+fn thinned(rows: Vec<(usize, f64)>, per_event: usize, least: usize, seed: u64) -> (Vec<(usize, f64)>, f64) {
+    let (mut kept, mut others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| row.1 > 0.0);
+    let wanted = (kept.len() * per_event).max(least.saturating_sub(kept.len())).min(others.len());
+    let stands_for = others.len() as f64 / wanted.max(1) as f64;
+    others.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+    others.truncate(wanted);
+    kept.append(&mut others);
+    kept.sort_unstable_by_key(|row| row.0);
+    (kept, stands_for)
+}
+
 /// Columns that say something on at least this share of the rows.
 fn telling(rows: &[Vec<f32>], least_share: f64) -> Vec<usize> {
     let least = ((least_share * rows.len() as f64).ceil() as usize).max(1);
@@ -196,10 +228,12 @@ fn boost(
     if events(rows) < LEAST_TRAINING_EVENTS || events(stop) < LEAST_VALIDATION_EVENTS || events(rows) == rows.len() {
         return Ok(Forest { base: base as f32, ..Forest::default() });
     }
+    let (rows, stands_for) = thinned(rows.to_vec(), shape.others_per_event, shape.least_rows, seed);
     let split = |rows: &[(usize, f64)]| -> (Vec<usize>, Vec<f64>) { rows.iter().copied().unzip() };
-    let ((rows, y), (stop, stop_y)) = (split(rows), split(stop));
+    let ((rows, y), (stop, stop_y)) = (split(&rows), split(stop));
     let (data, stop_data) = (table.values(&rows), stop_table.values(&stop));
-    let (weight, stop_weight) = (vec![1.0; y.len()], vec![1.0; stop_y.len()]);
+    let weight: Vec<f64> = y.iter().map(|&event| if event > 0.0 { 1.0 } else { stands_for }).collect();
+    let stop_weight = vec![1.0; stop_y.len()];
     let mut booster = GradientBooster::default()
         .set_iterations(shape.rounds)
         .set_learning_rate(shape.rate)
@@ -209,7 +243,7 @@ fn boost(
         .set_min_leaf_weight(shape.least_leaf)
         .set_subsample(0.7)
         .set_colsample_bytree(shape.columns)
-        .set_nbins(31)
+        .set_nbins(BINS_PER_COLUMN as u16)
         .set_base_score(base)
         .set_initialize_base_score(false)
         .set_early_stopping_rounds(Some(shape.patience))
@@ -246,6 +280,35 @@ fn forest(booster: &GradientBooster, kept: &[usize]) -> Forest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn binned_values_keep_their_order_and_what_is_missing_stays_missing() {
+        let column: Vec<f32> =
+            (0..1_000).map(|row| if row % 7 == 0 { f32::NAN } else { ((row * 37) % 501) as f32 }).collect();
+        let binned = in_bins(column.clone());
+        let distinct: std::collections::BTreeSet<u32> =
+            binned.iter().filter(|value| !value.is_nan()).map(|value| value.to_bits()).collect();
+        assert!(distinct.len() <= BINS_PER_COLUMN && distinct.len() > BINS_PER_COLUMN / 2);
+        for (a, b) in column.iter().zip(&binned) {
+            assert!(b <= a || (a.is_nan() && b.is_nan()));
+            for (c, d) in column.iter().zip(&binned) {
+                assert!(!(a < c && b > d));
+            }
+        }
+        assert!(in_bins(vec![f32::NAN; 3]).iter().all(|value| value.is_nan()));
+    }
+
+    #[test]
+    fn thinning_keeps_every_event_and_lets_the_others_stand_for_all() {
+        let rows: Vec<(usize, f64)> = (0..1_000).map(|row| (row, f64::from(u8::from(row % 50 == 0)))).collect();
+        let (kept, stands_for) = thinned(rows.clone(), 10, 0, 3);
+        let others = kept.iter().filter(|row| row.1 == 0.0).count();
+        assert_eq!((kept.len() - others, others), (20, 200));
+        assert_eq!(stands_for * others as f64, 980.0);
+        assert!(kept.is_sorted_by_key(|row| row.0));
+        assert_eq!(thinned(rows.clone(), 10, 600, 3).0.len(), 600);
+        assert_eq!(thinned(rows, 100, 0, 3).0.len(), 1_000);
+    }
 
     #[test]
     fn a_kept_forest_says_what_the_fitted_booster_says() {

@@ -45,7 +45,9 @@ fn silencing(survey: &Survey) -> Vec<String> {
     for life in survey.training().filter(|life| life.death.is_none() && life.active_days > 1) {
         let falls_silent = life.follow_up_end - life.last >= SILENCE_DAYS;
         (living, silent) = (living + 1, silent + u32::from(falls_silent));
-        for seen in life.facts.iter().filter(|seen| life.follow_up_end - seen.last >= SILENCE_DAYS) {
+        // Whoever had it and went on counts against it, also where it came again of late: a visit is most records' last
+        // entry and announces nothing.
+        for seen in life.facts.iter().filter(|seen| life.follow_up_end - seen.first >= SILENCE_DAYS) {
             let count = &mut counts[seen.key as usize];
             count.0 += 1;
             count.1 += u32::from(falls_silent && life.last - seen.last <= MONTH);
