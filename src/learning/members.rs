@@ -83,7 +83,12 @@ impl Tried {
 
 /// Tries how much each kind of reader should count, sets the members' weights to the best by validation, and says
 /// what was tried; what was not taught has no say. `judged` has hazards by member.
-pub(super) fn weigh(members: &mut [Member], phenotypes: &Phenotypes, left_out: &LeftOut, judged: &Judged) -> Vec<Tried> {
+pub(super) fn weigh(
+    members: &mut [Member],
+    phenotypes: &Phenotypes,
+    left_out: &LeftOut,
+    judged: &Judged,
+) -> Vec<Tried> {
     let Judged { lives, moments, hazards, .. } = judged;
     let tried: Vec<Tried> = choices(members)
         .into_par_iter()
