@@ -414,6 +414,24 @@ mod tests {
     }
 
     #[test]
+    fn an_outcome_of_codes_counts_what_is_done_or_found_whatever_its_kind_and_nothing_of_relatives_or_plans() {
+        let outcome = Phenotype {
+            codes: vec!["S:1".into(), "R:2".into()],
+            ..Phenotype::new("any".into(), Group::Disease, Rule::Code)
+        };
+        let phenotypes = Phenotypes::of(30, vec![365], vec![("any".into(), outcome)]).unwrap();
+        let counts = |kind: Kind, code: &str| {
+            let fact = Fact { kind, code: code.into(), value: None, display: String::new() };
+            !phenotypes.role(&fact).counts.is_empty()
+        };
+        assert!(counts(Kind::Condition, "S:1") && counts(Kind::Procedure, "S:1") && counts(Kind::Medication, "R:2"));
+        assert!(!counts(Kind::Condition, "S:3"));
+        for kind in [Kind::FamilyHistory, Kind::ConditionEnd, Kind::Order, Kind::CarePlan, Kind::Allergy] {
+            assert!(!counts(kind, "S:1"), "{kind:?}");
+        }
+    }
+
+    #[test]
     fn a_code_hides_all_of_its_values_and_a_condition_its_end_and_nothing_else() {
         let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
         let hidden = |key: &str| phenotypes.is_never_evidence(key);

@@ -6,6 +6,7 @@
 //! - `ingest` exports to datasets
 //! - `planted` a world of known hazards, from seed to judgement
 //! - `predict` charts on disk to written answers
+//! - `probe` a few labels on the state of a small trained reader
 //! - `profiles` the FHIR definitions of what is written
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
@@ -19,6 +20,7 @@ mod ingest;
 mod oracle;
 mod planted;
 mod predict;
+mod probe;
 mod profiles;
 mod releases;
 mod shipped_model;

@@ -85,7 +85,8 @@ impl Oracle for KnowsElm {
     }
 }
 
-fn make(folder: &Path, patients: u64) -> Dataset {
+/// A world and the dataset that is made of it, in folders of these names.
+pub fn make(folder: &Path, patients: u64) -> Dataset {
     let bar = indicatif::ProgressBar::hidden();
     plant(Plan { patients, seed: 3, draws: 8 }, &folder.join("world"), &bar).expect("a world");
     let options = Options {

@@ -99,7 +99,9 @@ pub fn counted_by(phenotypes: &Phenotypes, key: &KeyEntry) -> Vec<usize> {
             let counts = phenotypes.role(&fact(Kind::Encounter, class, Some(code.to_owned()))).counts;
             (!outcome.types.is_empty() && counts.contains(&(index as u16))).then_some(index)
         };
-        return phenotypes.outcomes.iter().enumerate().filter_map(of_type).collect();
+        let of_type = phenotypes.outcomes.iter().enumerate().filter_map(of_type);
+        let as_code = phenotypes.role(&fact(key.kind, code, None)).counts.into_iter().map(usize::from);
+        return of_type.chain(as_code).collect();
     }
     let kind = if key.kind == Kind::ConditionEnd { Kind::Condition } else { key.kind };
     phenotypes.role(&fact(kind, code, value)).counts.into_iter().map(usize::from).collect()

@@ -1,7 +1,8 @@
 //! The trainer on a toy world: every weight learns, gradients are right, a stopped run ends like an unbroken one.
 
+use super::checkpoint;
 use super::lives::{Words, lives};
-use super::run::{BEST, CHECKPOINT};
+use super::run::{BEST, CHECKPOINT, RunFile};
 use super::settings::{Data, FactsShape, ReaderKind, Schedule, Shape, TrainSettings};
 use super::train;
 use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split, hex};
@@ -218,6 +219,10 @@ fn a_batch_reads_like_its_members_alone_and_nothing_later_is_read() {
             assert!((a - b).abs() <= 1e-5 * a.abs(), "{a} against {b}");
         }
     }
+    let states = network.states(&readings).unwrap();
+    let alone = &network.states(&readings[1..2]).unwrap()[0];
+    assert!(states.iter().all(|state| state.len() == 16) && states[0] != states[2]);
+    assert!(alone.iter().zip(&states[1]).all(|(a, b)| (a - b).abs() < 1e-5), "a batch has the states of its members");
     let mut cut = lives[0].clone();
     cut.days.truncate(cut.known_days(15_300));
     let early = network.hazards(&[Reading { history: &cut, day: 15_300, without: &[] }]).unwrap();
@@ -384,4 +389,55 @@ fn stops_and_resumes(settings: &TrainSettings) {
     let other = TrainSettings { seed: 1, ..settings.clone() };
     let refused = train(folder.path(), DEFAULT, &other, &unbroken, None).unwrap_err();
     assert!(refused.to_string().contains("other settings"));
+}
+
+/// Which rows of a weight of shape (rows, ...) ever had a gradient: Adam's first moments remember.
+fn moved(run: &Path, name: &str) -> Vec<bool> {
+    let (optimiser, _) = checkpoint::read(&run.join(CHECKPOINT)).unwrap().unwrap();
+    let weight = optimiser.weights.iter().find(|weight| weight.name == name).unwrap();
+    let width = weight.value.len() / weight.var.dims()[0];
+    weight.first.chunks(width).map(|row| row.iter().any(|&first| first != 0.0)).collect()
+}
+
+#[test]
+fn what_is_left_out_never_has_a_gradient_in_either_reader() {
+    let folder = tempfile::tempdir().unwrap();
+    toy_dataset(folder.path());
+    let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
+    let place = |name: &str| phenotypes.index(name).unwrap();
+    let (out, taught) = (place("start-insulin-or-metformin"), place("hospitalisation"));
+    let facts = FactsShape { wide: 12, width: 8, rank: 4, ..FactsShape::default() };
+    for reader in [ReaderKind::Days, ReaderKind::Facts] {
+        let mut settings = TrainSettings { reader, facts: facts.clone(), ..toy_settings() };
+        let (whole, without) = (folder.path().join("whole"), folder.path().join("without"));
+        let _ = train(folder.path(), DEFAULT, &settings, &whole, Some(3));
+        settings.data.leave_out = vec!["start-insulin-or-metformin".into()];
+        let _ = train(folder.path(), DEFAULT, &settings, &without, Some(3));
+        for name in ["head.outcome", "head.age-sex"] {
+            let (before, after) = (moved(&whole, name), moved(&without, name));
+            assert!(before[out] && before[taught], "{name}");
+            assert!(!after[out] && after[taught], "{name}");
+        }
+        let kept = RunFile::read(&without).unwrap().settings.data.leave_out;
+        assert_eq!(kept, ["start-insulin-or-metformin"]);
+        std::fs::remove_dir_all(whole).unwrap();
+        std::fs::remove_dir_all(without).unwrap();
+    }
+}
+
+#[test]
+fn trees_fit_no_ensemble_for_what_is_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    toy_dataset(folder.path());
+    let place = Phenotypes::parse(DEFAULT).unwrap().index("hospitalisation").unwrap();
+    let trees = |run: &str, leave_out: Vec<String>| {
+        let mut settings = TrainSettings { reader: ReaderKind::Trees, ..toy_settings() };
+        (settings.data.leave_out, settings.trees.rounds, settings.trees.columns) = (leave_out, 3, 1.0);
+        let run = folder.path().join(run);
+        train(folder.path(), DEFAULT, &settings, &run, None).unwrap();
+        let weights = candle_core::safetensors::load(run.join(BEST), &Device::Cpu).unwrap();
+        weights[&format!("{place}.0.roots")].elem_count()
+    };
+    assert!(trees("whole", Vec::new()) > 0);
+    assert_eq!(trees("without", vec!["hospitalisation".into()]), 0);
 }
