@@ -3,7 +3,7 @@
 //! Owns the way from a run's best weights to package bytes and back, and the choice, on validation patients, between
 //! the kinds of readers. Runs of one kind count equally.
 
-use super::package::Judged;
+use super::judged::Judged;
 use super::train::left_out::LeftOut;
 use super::train::run::{BEST, RunFile};
 use super::train::validate::{gap_risk, mean_auroc, scores};

@@ -4,23 +4,23 @@
 //! may be shown is decided on the validation split. The test split is never opened here.
 
 use super::card::{Described, Origin, chai, page};
-use super::evaluate::cohort::{self, label};
 use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
+use super::judged::{Judged, Row, Weighed, line};
 use super::members::{Member, weigh};
+use super::pairs::{Patients, fit_pairs};
 use super::shard::{Dataset, Split};
 use super::train::left_out::LeftOut;
 use super::train::lives::{Life, Words, lives};
 use super::train::run::RunFile;
-use super::train::validate::{LEAST_EVENTS, Moment, hazards, moments};
+use super::train::validate::{LEAST_EVENTS, Moment, moments};
 use crate::prediction::answer::Abstention;
 use crate::prediction::calibration::{AgeSexTable, Line};
 use crate::prediction::distance::Distance;
 use crate::prediction::false_alerts::{ALPHAS, FalseAlerts, NonEvent, Stratum};
-use crate::prediction::interval::Spread;
-use crate::prediction::network::{Hazards, NetworkConfig, ReaderConfig, risk};
+use crate::prediction::network::{NetworkConfig, ReaderConfig};
 use crate::prediction::package::{
-    CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, Limits, Manifest, ORIGIN, PACKAGE_FORMAT, PHENOTYPES, Skill,
-    VOCABULARY, write,
+    CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, Limits, Manifest, OCCASIONS, ORIGIN, PACKAGE_FORMAT, PHENOTYPES,
+    Skill, VOCABULARY, write,
 };
 use crate::prediction::phenotype::Phenotypes;
 use anyhow::{Context, bail};
@@ -55,30 +55,22 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     for (number, (run, file)) in runs.iter().zip(&files).enumerate() {
         members.push(Member::of(run, file, number, &vocabulary)?);
     }
-    let judge = |members: &[Member], split: Split, what: &str| -> anyhow::Result<Judged> {
-        let lives = lives(&dataset, split, &words, &|_| ())?;
-        let moments = moments(&lives, DAYS_PER_LIFE, first.within_years, SEED);
-        let mut all = Vec::new();
-        for (number, member) in members.iter().enumerate() {
-            let total = moments.len();
-            let say = |n: usize| progress(&format!("{what}: reader {number}, {n} of {total} index days"));
-            all.push(hazards(&*member.reader, &lives, &moments, &say)?);
-        }
-        Ok(Judged { lives, moments, hazards: all, weights: Vec::new() })
-    };
-    let mut validation = judge(&members, Split::Validation, "validation")?;
+    let lives = |split| lives(&dataset, split, &words, &|_| ());
+    let (training, validation, calibration) =
+        (lives(Split::Train)?, lives(Split::Validation)?, lives(Split::Calibration)?);
+    let patients = Patients { training: &training, calibration: &calibration, validation: Some(&validation) };
+    let days = |lives: &[Life]| moments(lives, DAYS_PER_LIFE, first.within_years, SEED);
+    let say = |reader: usize, n: usize| progress(&format!("validation: reader {reader}, {n} index days"));
+    let mut validation = Judged::read(&validation, days(&validation), &weighed(&members), &say)?;
     let tried = weigh(&mut members, &phenotypes, &left_out, &validation);
     for one in &tried {
         eprintln!("validation: {}", one.text());
     }
-    let mut calibration = judge(&members, Split::Calibration, "calibration")?;
-    for judged in [&mut validation, &mut calibration] {
-        judged.weights = members.iter().map(|member| member.packaged.weight).collect();
-    }
+    validation.weights = members.iter().map(|member| member.packaged.weight).collect();
+    let say = |reader: usize, n: usize| progress(&format!("calibration: reader {reader}, {n} index days"));
+    let calibration = Judged::read(&calibration, days(&calibration), &weighed(&members), &say)?;
     progress("baselines");
-    let training = lives(&dataset, Split::Train, &words, &|_| ())?;
-    let when = moments(&training, DAYS_PER_LIFE, first.within_years, SEED);
-    let training = Judged { lives: training, moments: when, hazards: vec![], weights: vec![] };
+    let training = Judged::unread(&training, days(&training));
     let mut fitted = Vec::new();
     for outcome in 0..phenotypes.outcomes.len() {
         for &horizon_days in &phenotypes.horizons_days {
@@ -91,10 +83,15 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
             fitted.push(one);
         }
     }
+    let readers = weighed(&members);
+    let pairs = fit_pairs(&phenotypes, &patients, &readers, first.within_years, &[], progress)?;
     let (limits, distance) = limits(&calibration, &phenotypes, vocabulary.keys.len(), window.context);
     let mut parts = BTreeMap::new();
     if let Some(distance) = distance {
         parts.insert(DISTANCE.to_owned(), serde_json::to_vec(&distance)?);
+    }
+    if !pairs.is_empty() {
+        parts.insert(OCCASIONS.to_owned(), serde_json::to_vec(&pairs)?);
     }
     let origin = Origin::of(name, &dataset, runs, &files, &tried);
     let card = Described {
@@ -102,6 +99,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         phenotypes: &phenotypes,
         vocabulary: &vocabulary,
         fitted: &fitted,
+        pairs: &pairs,
         limits: &limits,
     };
     parts.insert(CARD.to_owned(), page::markdown(&card).into_bytes());
@@ -122,6 +120,11 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         files: BTreeMap::new(),
     };
     write(out, manifest, parts).with_context(|| format!("`{}` cannot be written", out.display()))
+}
+
+/// The readers of the package to be, as they are asked.
+fn weighed(members: &[Member]) -> Vec<Weighed<'_>> {
+    members.iter().map(|member| (&*member.reader, member.packaged.weight)).collect()
 }
 
 /// How much of a history the runs' transformers read, all alike.
@@ -147,66 +150,6 @@ fn window(files: &[RunFile]) -> anyhow::Result<Window> {
     Ok(Window { text_buckets, context })
 }
 
-/// A split, its index days and what the readers said of them.
-pub(super) struct Judged {
-    pub(super) lives: Vec<Life>,
-    pub(super) moments: Vec<Moment>,
-    /// `[reader][moment]`
-    pub(super) hazards: Vec<Vec<Hazards>>,
-    /// By reader; they sum to 1.
-    pub(super) weights: Vec<f64>,
-}
-
-/// Rows of one outcome within one horizon: life, age, whether it happened, raw risk.
-struct Row {
-    /// Index of the moment.
-    at: usize,
-    life: usize,
-    age: f64,
-    event: bool,
-    raw: f64,
-}
-
-impl Judged {
-    fn rows(&self, phenotypes: &Phenotypes, outcome: usize, horizon_days: u32) -> anyhow::Result<Vec<Row>> {
-        let bins = NetworkConfig::bins_within(horizon_days).context("a horizon is no edge of the bins")?;
-        let window = cohort::Window { gap_days: 0, horizon_days: horizon_days as i32 };
-        let row = |(at, moment): (usize, &Moment)| {
-            let life = &self.lives[moment.life];
-            if moment.day + horizon_days as i32 > life.follow_up_end {
-                return None;
-            }
-            let event = label(phenotypes, outcome, &life.outcomes[outcome], life.sex, moment.day, window)?;
-            let raw = self.raw(at, outcome, bins);
-            let age = life.history.age_years(moment.day) as f64;
-            Some(Row { at, life: moment.life, age, event, raw })
-        };
-        Ok(self.moments.iter().enumerate().filter_map(row).collect())
-    }
-
-    /// What the readers say together of an outcome at a moment, not calibrated.
-    fn raw(&self, at: usize, outcome: usize, bins: usize) -> f64 {
-        let parts = self.hazards.iter().zip(&self.weights);
-        parts.map(|(reader, weight)| weight * risk(&reader[at], outcome, bins)).sum()
-    }
-
-    /// The raw risks of every moment, each in the order of a model's outcomes.
-    fn all_raw(&self, phenotypes: &Phenotypes) -> Vec<Vec<f64>> {
-        let mut horizons = phenotypes.horizons_days.clone();
-        horizons.sort_unstable();
-        let bins: Vec<usize> = horizons.into_iter().filter_map(NetworkConfig::bins_within).collect();
-        let of = |at: usize| {
-            let outcomes = 0..phenotypes.outcomes.len();
-            outcomes.flat_map(|outcome| bins.iter().map(move |&bins| self.raw(at, outcome, bins))).collect()
-        };
-        (0..self.moments.len()).map(of).collect()
-    }
-
-    fn table(&self, rows: &[Row]) -> AgeSexTable {
-        AgeSexTable::fit(rows.iter().map(|row| (row.age, self.lives[row.life].sex, row.event)))
-    }
-}
-
 /// Fits one outcome within one horizon. `shorter`: what was fitted just before, for the served risk is never below that
 /// of a shorter horizon of the same outcome.
 pub(super) fn fit(
@@ -221,14 +164,10 @@ pub(super) fn fit(
     let (name, phenotype) = &phenotypes.outcomes[outcome];
     let baseline = training.table(&training.rows(phenotypes, outcome, horizon_days)?);
     let rows = calibration.rows(phenotypes, outcome, horizon_days)?;
-    let raw: Vec<f64> = rows.iter().map(|row| row.raw).collect();
-    let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
-    let line = Line::calibrate(&raw, &events);
-    let patients: Vec<usize> = rows.iter().map(|row| row.life).collect();
-    let spread = Some(Spread::of(&line, &raw, &events, &patients));
+    let (line, spread) = line(&rows);
     let shorter = shorter.filter(|shorter| shorter.phenotype == *name);
     let false_alerts = false_alerts(calibration, &rows, outcome, &line, shorter);
-    let mut risks: Vec<f64> = raw.iter().map(|&raw| line.apply(raw)).collect();
+    let mut risks: Vec<f64> = rows.iter().map(|row| line.apply(row.raw)).collect();
     risks.sort_by(f64::total_cmp);
     let at = ((risks.len() as f64 * (1.0 - ALERT_RATE)) as usize).min(risks.len().saturating_sub(1));
     let alert_threshold = risks.get(at).copied().unwrap_or(1.0);
@@ -238,7 +177,7 @@ pub(super) fn fit(
         (_, Some(skill)) if skill.difference.0 > 0.0 => None,
         _ => Some(Abstention::NoSkill),
     };
-    let phenotype = name.clone();
+    let (phenotype, spread) = (name.clone(), Some(spread));
     Ok(Fitted { phenotype, horizon_days, line, baseline, alert_threshold, silent, spread, false_alerts, skill })
 }
 
@@ -267,7 +206,7 @@ fn false_alerts(
 }
 
 /// How much better than age and sex, with draws of whole patients.
-fn skill(validation: &Judged, rows: &[Row], baseline: &AgeSexTable) -> Option<Skill> {
+pub(super) fn skill(validation: &Judged, rows: &[Row], baseline: &AgeSexTable) -> Option<Skill> {
     let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
     let happened = events.iter().filter(|&&event| event).count();
     if happened < LEAST_EVENTS {

@@ -1,6 +1,7 @@
 //! What is asked of a model and what it answers, as plain data between the engine and everyone else.
 
 use super::model::Outcome;
+use super::pairs::KnownPair;
 use super::vocabulary::EncodedChart;
 use crate::patient_record::timeline::{Second, Timeline};
 use serde::{Deserialize, Serialize};
@@ -123,6 +124,17 @@ pub trait Oracle: Send + Sync + 'static {
 
     /// What is known of each outcome apart from any patient, in the order of every [`Answer::risks`].
     fn outcomes(&self) -> &[Outcome];
+
+    /// The pairs of an occasion and an outcome that the model knows.
+    fn pairs(&self) -> &[KnownPair] {
+        &[]
+    }
+
+    /// The risks of every chart at its as-of day, which the asker knows to be an occasion, in the order of
+    /// [`Oracle::pairs`]; each with its reason for silence, that of the whole chart first.
+    fn pair_risks(&self, charts: &[EncodedChart]) -> Vec<Vec<Risk>> {
+        vec![Vec::new(); charts.len()]
+    }
 
     /// One answer per question, in order; a batch answers like its members alone.
     fn answer(&self, batch: &[Question]) -> Vec<Answer>;

@@ -16,6 +16,7 @@ pub mod model;
 pub mod network;
 pub mod occasion;
 pub mod package;
+pub mod pairs;
 pub mod phenotype;
 pub mod predictor;
 pub mod vocabulary;

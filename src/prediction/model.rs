@@ -12,6 +12,7 @@ use super::network::{
     text_buckets,
 };
 use super::package::{CALIBRATION, DISTANCE, Fitted, Limits, PHENOTYPES, Package, VOCABULARY};
+use super::pairs::{KnownPair, pairs};
 use super::phenotype::{Group, Phenotypes, Standing};
 use super::vocabulary::{EncodedChart, Vocabulary, encode_timeline};
 use crate::patient_record::timeline::{Second, Sex, Timeline};
@@ -80,6 +81,7 @@ pub struct Model {
     distance: Option<Distance>,
     outcomes: Vec<Outcome>,
     computed: Vec<Computed>,
+    pairs: Vec<KnownPair>,
     identity: String,
 }
 
@@ -101,6 +103,7 @@ impl Model {
         let identity = format!("{}@{}", package.manifest.name, package.fingerprint);
         let limits = package.manifest.limits.clone();
         let distance = distance(&package, computed.len())?;
+        let pairs = pairs(&package, &phenotypes)?;
         Ok(Self {
             vocabulary,
             phenotypes,
@@ -111,6 +114,7 @@ impl Model {
             distance,
             outcomes,
             computed,
+            pairs,
             identity,
         })
     }
@@ -137,16 +141,44 @@ impl Model {
     /// Risk of each reading's outcomes averaged over readers, not calibrated: `[reading][outcome and horizon]`, in the
     /// order of [`Oracle::outcomes`]. For who calibrates anew; nobody is shown these.
     pub fn raw(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f64>>> {
-        let by_reader: Vec<Vec<Hazards>> =
-            self.readers.iter().map(|one| one.reader.hazards(readings)).collect::<candle_core::Result<_>>()?;
+        let by_reader = self.hazards(readings)?;
+        Ok((0..readings.len()).map(|row| self.averages(&by_reader, row)).collect())
+    }
+
+    /// What every reader says: `[reader][reading]`.
+    fn hazards(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<Hazards>>> {
+        self.readers.iter().map(|one| one.reader.hazards(readings)).collect()
+    }
+
+    /// One risk of a reading, averaged over readers.
+    fn average(&self, by_reader: &[Vec<Hazards>], row: usize, outcome: usize, bins: usize) -> f64 {
         let whole: f64 = self.readers.iter().map(|one| one.weight).sum();
-        let averaged = |row: usize, computed: &Computed| {
-            let each = self.readers.iter().zip(&by_reader);
-            let parts = each.map(|(one, all)| one.weight * risk(&all[row], computed.outcome, computed.bins));
-            parts.sum::<f64>() / whole
+        let each = self.readers.iter().zip(by_reader);
+        each.map(|(one, all)| one.weight * risk(&all[row], outcome, bins)).sum::<f64>() / whole
+    }
+
+    /// The risks of a reading, in the order of [`Oracle::outcomes`].
+    fn averages(&self, by_reader: &[Vec<Hazards>], row: usize) -> Vec<f64> {
+        let of = |computed: &Computed| self.average(by_reader, row, computed.outcome, computed.bins);
+        self.computed.iter().map(of).collect()
+    }
+
+    fn pair_risks_of(&self, charts: &[EncodedChart]) -> candle_core::Result<Vec<Vec<Risk>>> {
+        let histories: Vec<History> =
+            charts.iter().map(|chart| History::new(chart, &self.vocabulary, self.text_buckets)).collect();
+        let readings: Vec<Reading> = histories
+            .iter()
+            .zip(charts)
+            .map(|(h, chart)| Reading { history: h, day: chart.as_of_day, without: &[] })
+            .collect();
+        let by_reader = self.hazards(&readings)?;
+        let of = |(row, chart): (usize, &EncodedChart)| {
+            let abstained = self.abstention(chart, &histories[row], &self.averages(&by_reader, row));
+            let age = f64::from(histories[row].age_years(chart.as_of_day));
+            let raw = |pair: &KnownPair| self.average(&by_reader, row, pair.outcome, pair.bins);
+            self.pairs.iter().map(|pair| pair.risk(chart, age, raw(pair), abstained)).collect()
         };
-        let of = |row: usize| self.computed.iter().map(|computed| averaged(row, computed)).collect();
-        Ok((0..readings.len()).map(of).collect())
+        Ok(charts.iter().enumerate().map(of).collect())
     }
 
     fn calibrated(&self, raw: &[f64]) -> Vec<Calibrated> {
@@ -384,6 +416,15 @@ impl Oracle for Model {
 
     fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
+    }
+
+    fn pairs(&self) -> &[KnownPair] {
+        &self.pairs
+    }
+
+    fn pair_risks(&self, charts: &[EncodedChart]) -> Vec<Vec<Risk>> {
+        let risks = self.pair_risks_of(charts);
+        risks.unwrap_or_else(|error| panic!("the network cannot read a window that was built for it: {error}"))
     }
 
     fn answer(&self, batch: &[Question]) -> Vec<Answer> {

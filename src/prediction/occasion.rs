@@ -97,6 +97,11 @@ impl Occasions {
         self.occasions.iter().position(|(known, _)| known == name)
     }
 
+    /// A pair by name.
+    pub fn pair(&self, name: &str) -> Option<&Pair> {
+        self.pairs.iter().find(|(known, _)| known == name).map(|(_, pair)| pair)
+    }
+
     /// The occasions that a fact may make, by index. Constant for a fact: compute it once per dictionary entry.
     pub fn of_fact(&self, fact: &Fact) -> Vec<u16> {
         let makes = |index: &usize| match (self.occasions[*index].1.rule, fact.kind) {

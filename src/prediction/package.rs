@@ -24,6 +24,8 @@ pub const CALIBRATION: &str = "calibration.json";
 pub const CARD: &str = "card.md";
 pub const CARD_XML: &str = "card.xml";
 pub const DISTANCE: &str = "distance.json";
+/// What was fitted for pairs; absent where no pair is defined.
+pub const OCCASIONS: &str = "occasions.json";
 /// How the package came to be, for its cards.
 pub const ORIGIN: &str = "origin.json";
 
@@ -103,6 +105,24 @@ pub struct Fitted {
     /// Thresholds that keep false alerts rare, one for each share promised.
     #[serde(default)]
     pub false_alerts: Vec<FalseAlerts>,
+    /// What `silent` rests on; absent where validation has too few events to tell.
+    pub skill: Option<Skill>,
+}
+
+/// What was fitted for one pair, on days of its occasion.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FittedPair {
+    /// Name of the pair in the phenotypes.
+    pub pair: String,
+    /// On the calibration split.
+    pub line: Line,
+    /// How sure `line` is.
+    pub spread: Spread,
+    /// On the training split.
+    pub baseline: AgeSexTable,
+    /// Why it is never shown, if so.
+    pub silent: Option<Abstention>,
     /// What `silent` rests on; absent where validation has too few events to tell.
     pub skill: Option<Skill>,
 }

@@ -1,7 +1,7 @@
 //! Fitting a package to a site's own patients without touching its weights.
 //!
 //! Owns `prodrome calibrate`: asks the package's readers about the site's calibration patients and fits anew what
-//! [`super::package`] fitted: lines and their intervals, age-and-sex averages, alert thresholds, false-alert thresholds,
+//! [`super::package`] fitted: lines and their intervals, of pairs too, age-and-sex averages, alert thresholds, false-alert thresholds,
 //! limits, and, where the site has validation patients, what may be shown. Vocabulary, outcomes and weights are copied
 //! as they are. Test patients are refused: whoever calibrates on them has nothing left to check with.
 
@@ -9,15 +9,17 @@
 mod tests;
 
 use super::card::{Described, Origin, Recalibrated, chai, page, today};
-use super::package::{DAYS_PER_LIFE, Judged, SEED, fit, limits};
+use super::judged::{Judged, Weighed};
+use super::package::{DAYS_PER_LIFE, SEED, fit, limits};
+use super::pairs::{Patients, fit_pairs};
 use super::shard::{Dataset, Split};
 use super::train::TrainSettings;
-use super::train::lives::{Words, lives};
-use super::train::validate::{hazards, moments};
-use crate::prediction::answer::Abstention;
+use super::train::lives::{Life, Words, lives};
+use super::train::validate::moments;
+use crate::prediction::answer::{Abstention, Oracle};
 use crate::prediction::model::Model;
 use crate::prediction::package::{
-    CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, MANIFEST, Manifest, ORIGIN, Package, write,
+    CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, FittedPair, MANIFEST, Manifest, OCCASIONS, ORIGIN, Package, write,
 };
 use anyhow::{Context, bail};
 use std::collections::{BTreeMap, HashSet};
@@ -54,7 +56,13 @@ pub fn calibrate(
     let package = Package::open(model)?;
     let loaded = Model::load(model)?;
     let dataset = Dataset::open(data)?;
-    let calibration = labelled(&loaded, &dataset, split)?;
+    let words =
+        Words { vocabulary: &loaded.vocabulary, phenotypes: &loaded.phenotypes, text_buckets: loaded.reads().0 };
+    let within_years = TrainSettings::default().data.within_years;
+    let lives = |split| lives(&dataset, split, &words, &|_| ());
+    let days = |lives: &[Life]| moments(lives, DAYS_PER_LIFE, within_years, SEED);
+    let patients = lives(split)?;
+    let calibration = Judged::unread(&patients, days(&patients));
     let with_days = calibration.moments.iter().map(|moment| moment.life).collect::<HashSet<_>>().len();
     if with_days < FEWEST_PATIENTS {
         bail!(
@@ -64,20 +72,19 @@ pub fn calibrate(
             data.display()
         );
     }
-    let calibration = asked(&loaded, calibration, &|what| progress(&format!("calibration: {what}")))?;
+    let readers: Vec<Weighed> = loaded.readers().iter().map(|one| (&*one.reader, one.weight)).collect();
+    let say = |reader: usize, n: usize| progress(&format!("reader {reader}, {n} index days"));
+    let calibration = Judged::read(&patients, calibration.moments, &readers, &say)?;
     let has = |split: Split| dataset.patients.get(&split).is_some_and(|&patients| patients > 0);
     // Averages want many patients and no model: the site's training split where it has one.
-    let baseline_split = if has(Split::Train) { Split::Train } else { split };
     progress("age-and-sex averages");
-    let training = labelled(&loaded, &dataset, baseline_split)?;
+    let for_averages = if has(Split::Train) { Some(lives(Split::Train)?) } else { None };
+    let for_averages = for_averages.as_deref().unwrap_or(&patients);
+    let training = Judged::unread(for_averages, days(for_averages));
     let skill_measured = has(Split::Validation) && split != Split::Validation;
-    let validation = match skill_measured {
-        true => {
-            let validation = labelled(&loaded, &dataset, Split::Validation)?;
-            Some(asked(&loaded, validation, &|what| progress(&format!("validation: {what}")))?)
-        }
-        false => None,
-    };
+    let for_skill = if skill_measured { Some(lives(Split::Validation)?) } else { None };
+    let judge = |lives| Judged::read(lives, days(lives), &readers, &say);
+    let validation = for_skill.as_deref().map(judge).transpose()?;
     let before: Vec<Fitted> = package.json(CALIBRATION)?;
     let mut origin: Origin = match package.parts().contains_key(ORIGIN) {
         true => package.json(ORIGIN)?,
@@ -87,6 +94,9 @@ pub fn calibrate(
     for one in fitted.iter_mut().filter(|one| origin.left_out.contains(&one.phenotype)) {
         (one.silent, one.skill) = (one.silent.or(Some(Abstention::NoSkill)), None);
     }
+    let patients = Patients { training: for_averages, calibration: &patients, validation: for_skill.as_deref() };
+    let before_pairs: Vec<FittedPair> = loaded.pairs().iter().map(|pair| pair.fitted.clone()).collect();
+    let pairs = fit_pairs(&loaded.phenotypes, &patients, &readers, within_years, &before_pairs, progress)?;
     let shown = |fitted: &[Fitted]| fitted.iter().filter(|one| one.silent.is_none()).count();
     let done = Calibrated {
         patients: with_days,
@@ -100,6 +110,9 @@ pub fn calibrate(
     if let Some(distance) = distance {
         parts.insert(DISTANCE.to_owned(), serde_json::to_vec(&distance)?);
     }
+    if !pairs.is_empty() {
+        parts.insert(OCCASIONS.to_owned(), serde_json::to_vec(&pairs)?);
+    }
     origin.recalibrated = Some(Recalibrated {
         made: today(),
         patients: done.patients,
@@ -112,6 +125,7 @@ pub fn calibrate(
         phenotypes: &loaded.phenotypes,
         vocabulary: &loaded.vocabulary,
         fitted: &fitted,
+        pairs: &pairs,
         limits: &limits,
     };
     parts.insert(CARD.to_owned(), page::markdown(&card).into_bytes());
@@ -120,26 +134,6 @@ pub fn calibrate(
     let manifest = Manifest { limits, ..package.manifest.clone() };
     write(out, manifest, parts).with_context(|| format!("`{}` cannot be written", out.display()))?;
     Ok(done)
-}
-
-/// The lives of a split, their index days and what happened, without asking any reader.
-fn labelled(model: &Model, dataset: &Dataset, split: Split) -> anyhow::Result<Judged> {
-    let words = Words { vocabulary: &model.vocabulary, phenotypes: &model.phenotypes, text_buckets: model.reads().0 };
-    let lives = lives(dataset, split, &words, &|_| ())?;
-    let moments = moments(&lives, DAYS_PER_LIFE, TrainSettings::default().data.within_years, SEED);
-    Ok(Judged { lives, moments, hazards: Vec::new(), weights: Vec::new() })
-}
-
-/// The same with what every reader says.
-fn asked(model: &Model, mut judged: Judged, progress: &dyn Fn(&str)) -> anyhow::Result<Judged> {
-    let total = judged.moments.len();
-    let whole: f64 = model.readers().iter().map(|one| one.weight).sum();
-    for (number, one) in model.readers().iter().enumerate() {
-        let say = |n: usize| progress(&format!("reader {number}, {n} of {total} index days"));
-        judged.hazards.push(hazards(&*one.reader, &judged.lives, &judged.moments, &say)?);
-        judged.weights.push(one.weight / whole);
-    }
-    Ok(judged)
 }
 
 fn refitted(

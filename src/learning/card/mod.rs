@@ -19,7 +19,7 @@ use super::shard::{Dataset, Split};
 use super::train::run::RunFile;
 use crate::platform::clock;
 use crate::prediction::network::ReaderConfig;
-use crate::prediction::package::{Fitted, Limits, Manifest};
+use crate::prediction::package::{Fitted, FittedPair, Limits, Manifest};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
 use serde::{Deserialize, Serialize};
@@ -69,6 +69,7 @@ pub struct Described<'a> {
     pub phenotypes: &'a Phenotypes,
     pub vocabulary: &'a Vocabulary,
     pub fitted: &'a [Fitted],
+    pub pairs: &'a [FittedPair],
     pub limits: &'a Limits,
 }
 

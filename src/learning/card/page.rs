@@ -3,6 +3,7 @@
 use super::artefacts::ARTEFACTS;
 use super::{Described, sources};
 use crate::learning::shard::Split;
+use crate::prediction::package::Skill;
 use std::fmt::Write;
 
 /// The whole page.
@@ -12,6 +13,7 @@ pub fn markdown(card: &Described) -> String {
     page.push_str(&limits(card));
     page.push_str(&how(card));
     page.push_str(&outcomes(card));
+    page.push_str(&pairs(card));
     page.push_str(&sources::markdown(card));
     page
 }
@@ -142,12 +144,7 @@ fn outcomes(card: &Described) -> String {
          |---|---|---|---|---|---|---|---|---|\n",
     );
     for one in card.fitted {
-        let skill = one.skill.as_ref().map_or("few | | | ".to_owned(), |skill| {
-            format!(
-                "{} | {:.3} | {:.3} | {:+.3} to {:+.3}",
-                skill.events, skill.auroc, skill.baseline_auroc, skill.difference.0, skill.difference.1
-            )
-        });
+        let skill = skill_cells(one.skill.as_ref());
         let shown = one.silent.map_or("yes", |why| why.as_str());
         let rare = one.false_alerts.iter().find(|kept| kept.alpha == 0.05).and_then(|kept| kept.threshold);
         let rare = rare.map_or_else(|| "–".to_owned(), |threshold| format!("{:.1} %", 100.0 * threshold));
@@ -157,6 +154,36 @@ fn outcomes(card: &Described) -> String {
             "| {} | {} | {skill} | {threshold:.1} % | {shown} | {rare} |",
             one.phenotype, one.horizon_days
         );
+    }
+    text.push('\n');
+    text
+}
+
+/// Events, AUROC, that of age and sex, and the interval of the difference.
+fn skill_cells(skill: Option<&Skill>) -> String {
+    skill.map_or("few | | | ".to_owned(), |skill| {
+        format!(
+            "{} | {:.3} | {:.3} | {:+.3} to {:+.3}",
+            skill.events, skill.auroc, skill.baseline_auroc, skill.difference.0, skill.difference.1
+        )
+    })
+}
+
+fn pairs(card: &Described) -> String {
+    if card.pairs.is_empty() {
+        return String::new();
+    }
+    let mut text = String::from(
+        "## Pairs: an outcome after a discharge or the start of a drug\n\n\
+         Asked at the end of the day itself, without a gap; figures on such days of validation patients, as above. What \
+         follows a start is associated with it; nothing here says that the drug is the cause. A pair without skill is \
+         never served.\n\n\
+         | pair | events | AUROC | age and sex | difference | served |\n|---|---|---|---|---|---|\n",
+    );
+    for one in card.pairs {
+        let title = card.phenotypes.occasions.pair(&one.pair).map_or(&*one.pair, |pair| &*pair.title);
+        let served = one.silent.map_or("yes", |why| why.as_str());
+        let _ = writeln!(text, "| {title} | {} | {served} |", skill_cells(one.skill.as_ref()));
     }
     text.push('\n');
     text

@@ -3,9 +3,11 @@
 use super::{Described, Origin, Recalibrated, chai, page, sources};
 use crate::learning::shard::Split;
 use crate::patient_record::timeline::Kind;
+use crate::prediction::answer::Abstention;
 use crate::prediction::calibration::{AgeSexTable, Line};
 use crate::prediction::false_alerts::FalseAlerts;
-use crate::prediction::package::{Fitted, Limits, Skill};
+use crate::prediction::interval::Spread;
+use crate::prediction::package::{Fitted, FittedPair, Limits, Skill};
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use crate::prediction::vocabulary::{KeyEntry, Vocabulary};
 
@@ -35,7 +37,24 @@ fn described(origin: &Origin, test: impl FnOnce(&Described)) {
     let key = "OBS|L:71802-3=L:1".into();
     let entry = KeyEntry { key, kind: Kind::Observation, display: String::new(), patients: 9 };
     let vocabulary = Vocabulary::new(vec![entry], Vec::new(), Vec::new());
-    test(&Described { origin, phenotypes: &phenotypes, vocabulary: &vocabulary, fitted: &fitted, limits: &limits });
+    let pair = |name: &str, skill: Option<Skill>, silent| FittedPair {
+        pair: name.into(),
+        line: Line::UNCHANGED,
+        spread: Spread { slope: 0.0, intercept: 0.0, both: 0.0 },
+        baseline: AgeSexTable::fit([].into_iter()),
+        silent,
+        skill,
+    };
+    let skill = fitted[0].skill.clone();
+    let pairs = [pair("readmission-30", skill, None), pair("statin-alt-90", None, Some(Abstention::NoSkill))];
+    test(&Described {
+        origin,
+        phenotypes: &phenotypes,
+        vocabulary: &vocabulary,
+        fitted: &fitted,
+        pairs: &pairs,
+        limits: &limits,
+    });
 }
 
 fn origin() -> Origin {
@@ -78,6 +97,8 @@ fn the_page_tells_data_faults_promises_and_figures() {
             "58 keys belong to one era",
             "made 2026-11-22",
             "| heart-failure | 365 | 81 | 0.812 | 0.700 | +0.050 to +0.170 | 20.0 % | yes | 31.0 % |",
+            "| readmission within 30 days of discharge | 81 | 0.812 | 0.700 | +0.050 to +0.170 | yes |",
+            "| alt of 55 u/l or more within 90 days of starting a statin | few | | |  | no-skill |",
             "chronic, back",
             "an unknown number of test patients",
         ] {

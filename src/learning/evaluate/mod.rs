@@ -5,7 +5,7 @@
 //! [`beside`] compares with what another model says. [`metrics`], [`precision`], [`concordance`], [`slope`],
 //! [`utility`] and [`lead_time`] are the figures themselves, [`figures`] all of one outcome, [`summary`] those of many
 //! and [`subgroups`] those of some patients; [`stress`] asks again about [`altered`] charts; [`promises`] checks
-//! false-alert thresholds and [`faithfulness`] the reasons; [`report`] and [`plot`] write it all down.
+//! false-alert thresholds, [`faithfulness`] the reasons and [`pairs`] outcomes after a discharge or the start of a drug; [`report`] and [`plot`] write it all down.
 
 pub mod accepted;
 pub mod agreement;
@@ -23,6 +23,7 @@ pub mod figures;
 pub mod labels;
 pub mod lead_time;
 pub mod metrics;
+pub mod pairs;
 pub mod panel;
 pub mod plain;
 pub mod plot;

@@ -11,6 +11,7 @@ use super::counts::{SparseRows, cells, width};
 use super::figures::{Scores, Task};
 use super::labels::{LabelFile, identities};
 use super::metrics::patient_draws;
+use super::pairs::{JudgedPair, judge_pairs};
 use super::panel::{Panel, Source, Target, WHOLE_LIFE, gather};
 use super::plain::{Fitting, Plain, plain};
 use super::promises::{Promise, promises};
@@ -97,6 +98,8 @@ pub struct Evaluation {
     pub stressed: Vec<Stressed>,
     /// False-alert thresholds on these rows.
     pub promises: Vec<Promise>,
+    /// Outcomes after a discharge or the start of a drug; empty where the package has no pairs.
+    pub pairs: Vec<JudgedPair>,
     /// Other models on the same rows.
     pub beside: Vec<Beside>,
     /// Foreign labels against our own, by column.
@@ -158,6 +161,7 @@ pub fn evaluate(
         subgroups: subgroups(&panel, &judged, audit.as_ref(), &draws),
         stressed: stress(subject, dataset, &panel, plan.altered, &draws, progress)?,
         promises: promises(subject, &panel, &judged, &draws)?,
+        pairs: judge_pairs(subject, dataset, (&panel.keys, &draws), plan.seed, progress)?,
         beside: beside::compare(&others, &panel, &judged, &draws)?,
         tasks: judged.into_iter().map(|one| one.task).collect(),
         label_agreement: agreement(&panel, trained.as_ref().map(|trained| &trained.panel)),

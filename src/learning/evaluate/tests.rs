@@ -9,8 +9,12 @@ use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard,
 use crate::learning::truncate::Sent;
 use crate::patient_record::timeline::{Kind, Second, Sex, Timeline};
 use crate::prediction::answer::{Answer, Oracle, Question, Reason, Reasons, Risk};
+use crate::prediction::calibration::{AgeSexTable, Line};
 use crate::prediction::false_alerts::FalseAlerts;
+use crate::prediction::interval::Spread;
 use crate::prediction::model::Outcome;
+use crate::prediction::package::FittedPair;
+use crate::prediction::pairs::KnownPair;
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::{EncodedChart, Fact, KeyEntry, Vocabulary, encode_timeline};
 use indicatif::ProgressBar;
@@ -36,11 +40,20 @@ title = "laceration"
 group = "control"
 rule = "condition"
 codes = ["S:8"]
+[occasion.discharge]
+title = "discharge"
+rule = "discharge"
+classes = ["IMP"]
+[pair.anxiety-90]
+title = "severe anxiety within 90 days of discharge"
+occasion = "discharge"
+outcome = "severe-anxiety"
+within_days = 90
 "#;
 
 const EXPOSURE: &str = "COND|S:1";
 
-/// Facts: visit, exposure, illness, wound.
+/// Facts: visit, exposure, illness, wound, and the end of a stay.
 fn facts() -> Vec<Fact> {
     let fact = |kind, code: &str| Fact { kind, code: code.into(), value: None, display: String::new() };
     vec![
@@ -48,10 +61,11 @@ fn facts() -> Vec<Fact> {
         fact(Kind::Condition, "S:1"),
         fact(Kind::Condition, "S:7"),
         fact(Kind::Condition, "S:8"),
+        fact(Kind::EncounterEnd, "IMP"),
     ]
 }
 
-/// One life from 20 to 60: visits, perhaps an exposure at 29, illnesses more often after it, wounds at random.
+/// One life from 20 to 60: visits, a stay every 200 days from 38 on, perhaps an exposure at 29, illnesses more often after it, wounds at random.
 fn life(number: u16, split: Split, rng: &mut ChaCha8Rng) -> PatientRow {
     let exposed = rng.random::<bool>();
     let mut days: Vec<(i32, u32)> = (0..80).map(|visit| (20 * 365 + visit * 180, 0)).collect();
@@ -68,6 +82,7 @@ fn life(number: u16, split: Split, rng: &mut ChaCha8Rng) -> PatientRow {
             days.push((day, 3));
         }
     }
+    days.extend((0..30).map(|stay| (38 * 365 + stay * 200, 4)));
     days.sort_unstable();
     let mut before = 0;
     let events = days
@@ -117,7 +132,7 @@ fn population(folder: &Path) -> Dataset {
 
 fn vocabulary() -> Vocabulary {
     let mut vocabulary = Vocabulary::default();
-    vocabulary.keys = facts()
+    vocabulary.keys = facts()[..4]
         .iter()
         .map(|fact| KeyEntry { key: fact.key(), kind: fact.kind, display: String::new(), patients: 100 })
         .collect();
@@ -129,6 +144,7 @@ struct OneThing {
     vocabulary: Vocabulary,
     phenotypes: Phenotypes,
     outcomes: Vec<Outcome>,
+    pairs: Vec<KnownPair>,
     key: Option<u32>,
 }
 
@@ -148,7 +164,24 @@ impl OneThing {
         });
         let outcomes = outcomes.collect();
         let key = key.map(|key| vocabulary.key(key).unwrap());
-        Self { vocabulary, phenotypes, outcomes, key }
+        let fitted = FittedPair {
+            pair: "anxiety-90".into(),
+            line: Line::UNCHANGED,
+            spread: Spread { slope: 0.0, intercept: 0.0, both: 0.0 },
+            baseline: AgeSexTable::fit([].into_iter()),
+            silent: None,
+            skill: None,
+        };
+        let pairs = KnownPair::new(fitted, &phenotypes).into_iter().collect();
+        Self { vocabulary, phenotypes, outcomes, pairs, key }
+    }
+
+    fn risk(&self, chart: &EncodedChart) -> f64 {
+        match self.key {
+            Some(key) if chart.events.iter().any(|event| event.key == key) => 0.22,
+            Some(_) => 0.05,
+            None => f64::from(chart.as_of_day) / 365.25 / 100.0,
+        }
     }
 
     fn judge(&self, dataset: &Dataset, plan: &Plan<'_>) -> anyhow::Result<Evaluation> {
@@ -166,17 +199,21 @@ impl Oracle for OneThing {
         &self.outcomes
     }
 
+    fn pairs(&self) -> &[KnownPair] {
+        &self.pairs
+    }
+
+    fn pair_risks(&self, charts: &[EncodedChart]) -> Vec<Vec<Risk>> {
+        let each = |chart| self.pairs.iter().map(|pair| pair.risk(chart, 50.0, self.risk(chart) / 4.0, None)).collect();
+        charts.iter().map(each).collect()
+    }
+
     fn answer(&self, batch: &[Question]) -> Vec<Answer> {
-        let risk = |chart: &EncodedChart| match self.key {
-            Some(key) if chart.events.iter().any(|event| event.key == key) => 0.22,
-            Some(_) => 0.05,
-            None => f64::from(chart.as_of_day) / 365.25 / 100.0,
-        };
         let answer = |question: &Question| {
             let risks = self.outcomes.iter().map(|outcome| Risk {
                 phenotype: outcome.phenotype.clone(),
                 horizon_days: outcome.horizon_days,
-                risk: risk(&question.chart),
+                risk: self.risk(&question.chart),
                 interval: None,
                 baseline_risk: 0.1,
                 abstained: None,
@@ -257,6 +294,29 @@ fn a_model_of_age_alone_is_not_above_age_and_sex() {
     let above = found.means[0].discrimination.above_age_sex;
     assert!(above.low < 0.02 && above.value.abs() < 0.1, "{above:?}");
     assert!(found.means[0].discrimination.above_regression.unwrap().high < 0.0, "the regression is better");
+}
+
+#[test]
+fn a_pair_is_judged_on_the_days_of_its_occasion_and_a_model_of_age_is_no_better_than_age() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = population(folder.path());
+    let found = OneThing::new(Some(EXPOSURE)).judge(&dataset, &DRAWN).unwrap();
+    let [pair] = found.pairs.as_slice() else { panic!("one pair") };
+    // Twelve of thirty stays in each life; 90 days hold three months of 0.02 with the exposure, of 0.004 without.
+    assert_eq!((pair.patients, pair.index_days, pair.within_days), (120, 1_440, 90));
+    assert!((25..80).contains(&pair.events), "{pair:?}");
+    let figures = pair.figures.as_ref().unwrap();
+    assert!(figures.auroc.low > 0.55 && figures.above_age_sex.low > 0.05, "{figures:?}");
+    assert!((figures.age_sex_auroc.value - 0.5).abs() < 0.1, "{figures:?}");
+    assert!((0.5..2.0).contains(&figures.slope.unwrap().value) && figures.error < 0.03, "{figures:?}");
+    let page = report::markdown(&found);
+    let line = format!("| severe anxiety within 90 days of discharge | 120 | 1440 | {} |", pair.events);
+    assert!(page.contains("## After a discharge") && page.contains(&line), "{page}");
+
+    let of_age = OneThing::new(None).judge(&dataset, &DRAWN).unwrap();
+    assert!(of_age.pairs[0].figures.as_ref().unwrap().above_age_sex.low < 0.05);
+    let without = OneThing { pairs: Vec::new(), ..OneThing::new(None) }.judge(&dataset, &DRAWN).unwrap();
+    assert!(without.pairs.is_empty() && !report::markdown(&without).contains("## After a discharge"));
 }
 
 /// A label file of what was drawn and labelled here.

@@ -3,6 +3,7 @@
 mod altered;
 mod calibration;
 mod discrimination;
+mod pairs;
 mod subgroups;
 mod utility;
 mod words;
@@ -24,6 +25,7 @@ pub fn markdown(evaluation: &Evaluation) -> String {
     calibration::write(&mut page, evaluation);
     page.push_str(&promises::section(&evaluation.promises));
     utility::write(&mut page, evaluation);
+    pairs::write(&mut page, evaluation);
     controls(&mut page, evaluation);
     subgroups::write(&mut page, evaluation);
     altered::write(&mut page, evaluation);
