@@ -84,7 +84,15 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
         }
     }
     let readers = weighed(&members);
-    let pairs = fit_pairs(&phenotypes, &patients, &readers, first.within_years, &[], progress)?;
+    let mut pairs = fit_pairs(&phenotypes, &patients, &readers, first.within_years, &[], progress)?;
+    let untaught = |name: &str| {
+        let mut pairs = phenotypes.occasions.pairs.iter();
+        let outcome = pairs.find(|(known, _)| known == name).and_then(|(_, pair)| phenotypes.index(&pair.outcome));
+        outcome.is_some_and(|outcome| left_out.is(outcome))
+    };
+    for pair in pairs.iter_mut().filter(|pair| untaught(&pair.pair)) {
+        (pair.silent, pair.skill) = (pair.silent.or(Some(Abstention::NoSkill)), None);
+    }
     let (limits, distance) = limits(&calibration, &phenotypes, vocabulary.keys.len(), window.context);
     let mut parts = BTreeMap::new();
     if let Some(distance) = distance {

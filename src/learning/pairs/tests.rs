@@ -114,6 +114,10 @@ impl Reader for SeesTheFrail {
         Ok(readings.iter().map(|reading| vec![vec![hazard(reading); 2]; BINS]).collect())
     }
 
+    fn states(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f32>>> {
+        Ok(vec![Vec::new(); readings.len()])
+    }
+
     fn influence(&self, _: Reading, _: usize, _: usize) -> candle_core::Result<Vec<(u32, f32)>> {
         Ok(Vec::new())
     }

@@ -98,7 +98,7 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
         let window = Window { life: moment.life, read_outs: vec![moment.day], arrives };
         row(&window.shown(train, &kinds, cut_share), moment.day)
     };
-    let rows: Vec<Vec<f32>> = when.par_iter().enumerate().map(|each| seen(each)).collect();
+    let rows: Vec<Vec<f32>> = when.par_iter().enumerate().map(seen).collect();
     let kept = telling(&rows, shape.least_share);
     let table = Table::of(&rows, &kept);
     drop(rows);
