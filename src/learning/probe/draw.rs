@@ -106,7 +106,7 @@ mod tests {
             history_days: 900,
             entries: 4,
         });
-        let label = |row: u32| (row % 7 != 0).then_some(row / 3 < sick && row % 3 > 0);
+        let label = |row: u32| (!row.is_multiple_of(7)).then_some(row / 3 < sick && !row.is_multiple_of(3));
         let after_gap = (0..patients * 3).map(label).collect();
         let target = Target { outcome: 0, horizon_days: 365, after_gap, from_day_0: Vec::new(), courses: Vec::new() };
         let keys = (0..patients).map(|patient| [patient as u8; 16]).collect();
