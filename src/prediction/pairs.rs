@@ -125,7 +125,8 @@ within_days = 365
     fn with_pairs(pairs: &[FittedPair]) -> Result<Model, PackageError> {
         let package = Package::open(shipped()).unwrap();
         let mut parts = package.parts().clone();
-        let outcomes = package.text(PHENOTYPES).unwrap();
+        // Its outcomes without its own occasions, which stand behind them.
+        let outcomes = package.text(PHENOTYPES).unwrap().split("[occasion.").next().unwrap();
         parts.insert(PHENOTYPES.into(), format!("{outcomes}{DEFINED}").into_bytes());
         parts.insert(OCCASIONS.into(), serde_json::to_vec(pairs).unwrap());
         let limits = Limits { most_distance: None, ..package.manifest.limits.clone() };
