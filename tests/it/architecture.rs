@@ -123,7 +123,7 @@ fn every_source_file_is_reachable_from_the_top() {
     for path in sources() {
         let name = path.file_stem().and_then(|name| name.to_str()).expect("a name");
         let parent = path.parent().expect("a folder");
-        if ["lib", "main"].contains(&name) || parent.ends_with("tests") {
+        if ["lib", "main"].contains(&name) || ["tests", "examples"].iter().any(|crates| parent.ends_with(crates)) {
             continue; // a crate root: Cargo finds it
         }
         let (module, declared_in) = match name {

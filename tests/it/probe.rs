@@ -72,7 +72,8 @@ fn ignorant(dataset: &Dataset, draws: &Path, out: &Path) {
 #[test]
 fn an_outcome_that_training_left_out_is_probed_with_the_labels_that_are_written_down() {
     let place = tempfile::tempdir().expect("a folder");
-    let dataset = make(place.path(), 150);
+    // Many enough for 20 events among the judged rows whatever days the random pseudonyms draw.
+    let dataset = make(place.path(), 300);
     let run = trained(place.path());
     let out = place.path().join("probe");
     let first = probed(&dataset, &run, &out, &[]).expect("a probe");
