@@ -38,7 +38,7 @@ def prodrome(program, dataset, precision):
         settings = Path(run) / "train.toml"
         # Long enough never to validate meanwhile.
         settings.write_text(f'[schedule]\nprecision = "{precision}"\nepochs = 1000\nvalidate_epochs = 1000\n')
-        command = [program, "train", "--data", dataset, "--config", settings, "--run", run, "--threads", "1"]
+        command = [program, "train", "--data", dataset, "--config", settings, "--run", run, "--threads", "1", *sys.argv[4:]]
         process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
         begun, marks = None, []
         try:
