@@ -46,7 +46,7 @@ Other settings come from the environment as for `prodrome serve`: PRODROME__MODE
 Ctrl-C stops both. Exit codes: 0 stopped as told; 1 failed while running; 2 an argument or setting cannot be used.";
 
 /// The shipped patient whose call is printed as an example.
-const EXAMPLE: &str = "ea00033";
+const EXAMPLE: &str = "ea00005";
 
 /// Why the demo does not run.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@ use super::card::{Described, Origin, chai, page};
 use super::evaluate::metrics::{Ranking, auroc, interval, patient_draws};
 use super::judged::{Judged, Row, Weighed, line};
 use super::members::{Member, weigh};
-use super::pairs::{Patients, fit_pairs};
+use super::pairs::{Patients, fit_pairs, silence_untaught};
 use super::shard::{Dataset, Split};
 use super::train::left_out::LeftOut;
 use super::train::lives::{Life, Words, lives};
@@ -85,14 +85,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     }
     let readers = weighed(&members);
     let mut pairs = fit_pairs(&phenotypes, &patients, &readers, first.within_years, &[], progress)?;
-    let untaught = |name: &str| {
-        let mut pairs = phenotypes.occasions.pairs.iter();
-        let outcome = pairs.find(|(known, _)| known == name).and_then(|(_, pair)| phenotypes.index(&pair.outcome));
-        outcome.is_some_and(|outcome| left_out.is(outcome))
-    };
-    for pair in pairs.iter_mut().filter(|pair| untaught(&pair.pair)) {
-        (pair.silent, pair.skill) = (pair.silent.or(Some(Abstention::NoSkill)), None);
-    }
+    silence_untaught(&mut pairs, &phenotypes, &first.settings.data.leave_out);
     let (limits, distance) = limits(&calibration, &phenotypes, vocabulary.keys.len(), window.context);
     let mut parts = BTreeMap::new();
     if let Some(distance) = distance {

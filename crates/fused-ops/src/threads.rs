@@ -1,10 +1,23 @@
 //! The threads that compute, and how they treat numbers too small to matter.
 
-/// Starts the threads that all operations share (0: one per core), each with denormals off, as this one then has.
-/// Refuses where threads were started before.
+/// How many threads candle's own pool has, read when it is first used.
+const CANDLE_THREADS: &str = "CANDLE_NUM_THREADS";
+
+/// Starts the threads that all operations share (0: one per core) and those that candle keeps for itself, each with
+/// denormals off, as this one then has. Refuses where threads were started before. To be called before anything else
+/// of the process runs at once: it may set an environment variable.
+///
+/// Candle adds long vectors on a pool of its own, whose threads wait for one another without sleeping. It never has more
+/// threads than asked for here, so that a run with one thread is one thread.
 pub fn start_threads(threads: usize) -> Result<(), rayon::ThreadPoolBuildError> {
+    if threads > 0 && std::env::var_os(CANDLE_THREADS).is_none() {
+        // Safety: nothing else runs yet that could read the environment.
+        unsafe { std::env::set_var(CANDLE_THREADS, threads.to_string()) };
+    }
     flush_denormals();
-    rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(|_| flush_denormals()).build_global()
+    rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(|_| flush_denormals()).build_global()?;
+    candle_core::utils::barrier_pool().execute(|_| flush_denormals());
+    Ok(())
 }
 
 /// Makes numbers too small to matter zero on this thread. A gradient full of denormals runs three times

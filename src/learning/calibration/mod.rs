@@ -11,7 +11,7 @@ mod tests;
 use super::card::{Described, Origin, Recalibrated, chai, page, today};
 use super::judged::{Judged, Weighed};
 use super::package::{DAYS_PER_LIFE, SEED, fit, limits};
-use super::pairs::{Patients, fit_pairs};
+use super::pairs::{Patients, fit_pairs, silence_untaught};
 use super::shard::{Dataset, Split};
 use super::train::TrainSettings;
 use super::train::lives::{Life, Words, lives};
@@ -96,7 +96,8 @@ pub fn calibrate(
     }
     let patients = Patients { training: for_averages, calibration: &patients, validation: for_skill.as_deref() };
     let before_pairs: Vec<FittedPair> = loaded.pairs().iter().map(|pair| pair.fitted.clone()).collect();
-    let pairs = fit_pairs(&loaded.phenotypes, &patients, &readers, within_years, &before_pairs, progress)?;
+    let mut pairs = fit_pairs(&loaded.phenotypes, &patients, &readers, within_years, &before_pairs, progress)?;
+    silence_untaught(&mut pairs, &loaded.phenotypes, &origin.left_out);
     let shown = |fitted: &[Fitted]| fitted.iter().filter(|one| one.silent.is_none()).count();
     let done = Calibrated {
         patients: with_days,

@@ -63,6 +63,17 @@ pub fn fit_pairs<'p>(
     Ok(fitted)
 }
 
+/// Pairs whose outcome the readers were not taught answer nothing, whatever their figures say.
+pub fn silence_untaught(pairs: &mut [FittedPair], phenotypes: &Phenotypes, left_out: &[String]) {
+    let untaught = |name: &str| {
+        let mut defined = phenotypes.occasions.pairs.iter();
+        defined.any(|(known, pair)| known == name && left_out.contains(&pair.outcome))
+    };
+    for pair in pairs.iter_mut().filter(|pair| untaught(&pair.pair)) {
+        (pair.silent, pair.skill) = (pair.silent.or(Some(Abstention::NoSkill)), None);
+    }
+}
+
 /// All days of an occasion in every life, twelve of them drawn where there are more.
 pub fn moments(lives: &[Life], occasion: usize, within_years: u32) -> Vec<Moment> {
     let days = |(life, one): (usize, &Life)| {

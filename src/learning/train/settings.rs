@@ -234,7 +234,7 @@ enum PrecisionName {
 impl Default for Schedule {
     fn default() -> Self {
         Self {
-            epochs: 8.0,
+            epochs: 5.0,
             batch: 16,
             rate: 2e-3,
             age_sex_rate: 2e-2,
@@ -243,7 +243,7 @@ impl Default for Schedule {
             decay: 0.1,
             clip: 1.0,
             average: 0.995,
-            validate_epochs: 2.0,
+            validate_epochs: 1.25,
             patience: 4,
             precision: Precision::F32,
             recompute: false,

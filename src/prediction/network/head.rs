@@ -1,4 +1,4 @@
-//! The part that both readers end with: from a state to hazards per bin and outcome.
+//! The part that readers (A) and (B) end with: from a state to hazards per bin and outcome.
 //!
 //! `log h[bin, outcome] = state[bin] . outcome + base[bin, outcome] + age-and-sex[outcome]`, of low rank; the age and
 //! sex term is its own, so that the rest only learns what lies beyond it. Knows neither days nor facts.
