@@ -96,13 +96,32 @@ pub struct TreesShape {
     /// Trees per ensemble at most, and rounds without a better validation loss that end it.
     pub rounds: usize,
     pub patience: usize,
-    pub rate: f32,
-    pub leaves: usize,
     /// Ridge on the leaves, and the least sum of second derivatives in one.
     pub ridge: f32,
     pub least_leaf: f32,
     /// Share of the columns that each tree may use.
     pub columns: f64,
+    /// Ensembles whose log odds are averaged.
+    pub ensembles: Vec<Ensemble>,
+}
+
+/// One of the ensembles of an outcome and horizon.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ensemble {
+    pub start: Start,
+    pub rate: f32,
+    pub leaves: usize,
+}
+
+/// What an ensemble starts from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Start {
+    /// The rate of the outcome.
+    Rate,
+    /// What age and sex alone say, so that the trees need not spend their splits on it.
+    AgeAndSex,
 }
 
 impl Default for TreesShape {
@@ -114,11 +133,13 @@ impl Default for TreesShape {
             least_share: 0.007,
             rounds: 400,
             patience: 30,
-            rate: 0.05,
-            leaves: 15,
             ridge: 5.0,
             least_leaf: 4.0,
             columns: 0.1,
+            ensembles: vec![
+                Ensemble { start: Start::Rate, rate: 0.05, leaves: 15 },
+                Ensemble { start: Start::AgeAndSex, rate: 0.06, leaves: 7 },
+            ],
         }
     }
 }

@@ -7,14 +7,14 @@ use super::checkpoint::Validation;
 use super::left_out::LeftOut;
 use super::lives::Life;
 use super::run::BEST;
-use super::settings::{TrainSettings, TreesShape};
+use super::settings::{Ensemble, Start, TrainSettings, TreesShape};
 use super::targets::base_rates;
 use super::validate::{Moment, gap_risk, hazards, mean_auroc, moments, scores};
 use super::windows::{Window, seed_of};
 use crate::learning::evaluate::cohort::{self, label};
 use crate::patient_record::timeline::Kind;
 use crate::prediction::network::facts::Words;
-use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, columns, forest_name};
+use crate::prediction::network::trees::{BASE, Forest, LEAF, Node, age_and_sex, columns, forest_name};
 use crate::prediction::network::{Asked, BINS, History, Parameters, Trees, TreesConfig};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
@@ -35,6 +35,8 @@ const VALIDATION_SEED: u64 = 20_260_101;
 /// Fewer training or validation events than these leave an ensemble at its base rate.
 const LEAST_TRAINING_EVENTS: usize = 30;
 const LEAST_VALIDATION_EVENTS: usize = 5;
+/// Log odds beyond the rate that age and sex may say at most, so that no row weighs too much.
+const LARGEST_START: f32 = 3.0;
 /// Values of a column between two of so many quantiles are one value to the trees.
 const BINS_PER_COLUMN: usize = 31;
 
@@ -100,6 +102,7 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     };
     let rows: Vec<Vec<f32>> = when.par_iter().enumerate().map(seen).collect();
     let kept = telling(&rows, shape.least_share);
+    let age_and_sex = age_and_sex(config.keys, config.numbers);
     let table = Table::of(&rows, &kept);
     drop(rows);
     let whole = |moment: &Moment| row(&validation[moment.life].history, moment.day);
@@ -119,7 +122,9 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
                 Ok(kept) => kept.into_iter().collect(),
                 Err(_) => {
                     let stop = labelled(phenotypes, validation, &check, outcome, days);
-                    let forest = boost(&table, &rows, &check_table, &stop, &kept, settings.seed, shape)?;
+                    let answered = Answered { train: &rows, stop: &stop };
+                    let columns = (kept.as_slice(), age_and_sex.as_slice());
+                    let forest = boost((&table, &check_table), &answered, columns, settings.seed, shape)?;
                     let tensors: Parameters = forest.tensors(&name)?.into_iter().collect();
                     candle_core::safetensors::save(&tensors.clone().into_iter().collect(), &file)?;
                     tensors
@@ -214,45 +219,133 @@ fn base(rows: &[(usize, f64)]) -> f32 {
     (rate / (1.0 - rate)).ln() as f32
 }
 
+/// Rows of both tables with an answer, and whether each had the event.
+struct Answered<'a> {
+    train: &'a [(usize, f64)],
+    stop: &'a [(usize, f64)],
+}
+
+/// Fits the ensembles of one outcome and horizon and averages their log odds.
 fn boost(
-    table: &Table,
-    rows: &[(usize, f64)],
-    stop_table: &Table,
-    stop: &[(usize, f64)],
-    kept: &[usize],
+    (table, stop_table): (&Table, &Table),
+    answered: &Answered,
+    (kept, age_and_sex): (&[usize], &[usize]),
     seed: u64,
     shape: &TreesShape,
 ) -> anyhow::Result<Forest> {
-    debug_assert!(rows.iter().all(|row| row.0 < table.rows));
-    let base = f64::from(base(rows));
-    if events(rows) < LEAST_TRAINING_EVENTS || events(stop) < LEAST_VALIDATION_EVENTS || events(rows) == rows.len() {
-        return Ok(Forest { base: base as f32, ..Forest::default() });
+    let base = base(answered.train);
+    let events = [events(answered.train), events(answered.stop)];
+    if events[0] < LEAST_TRAINING_EVENTS || events[1] < LEAST_VALIDATION_EVENTS || events[0] == answered.train.len() {
+        return Ok(Forest { base, ..Forest::default() });
     }
-    let (rows, stands_for) = thinned(rows.to_vec(), shape.others_per_event, shape.least_rows, seed);
-    let split = |rows: &[(usize, f64)]| -> (Vec<usize>, Vec<f64>) { rows.iter().copied().unzip() };
-    let ((rows, y), (stop, stop_y)) = (split(&rows), split(stop));
-    let (data, stop_data) = (table.values(&rows), stop_table.values(&stop));
-    let weight: Vec<f64> = y.iter().map(|&event| if event > 0.0 { 1.0 } else { stands_for }).collect();
-    let stop_weight = vec![1.0; stop_y.len()];
-    let mut booster = GradientBooster::default()
-        .set_iterations(shape.rounds)
-        .set_learning_rate(shape.rate)
-        .set_max_leaves(shape.leaves)
-        .set_max_depth(6)
-        .set_l2(shape.ridge)
-        .set_min_leaf_weight(shape.least_leaf)
-        .set_subsample(0.7)
-        .set_colsample_bytree(shape.columns)
-        .set_nbins(BINS_PER_COLUMN as u16)
-        .set_base_score(base)
-        .set_initialize_base_score(false)
-        .set_early_stopping_rounds(Some(shape.patience))
-        .set_seed(seed);
-    booster.sample_method = forust_ml::sampler::SampleMethod::Random;
-    let evaluation = (Matrix::new(&stop_data, stop.len(), kept.len()), stop_y.as_slice(), stop_weight.as_slice());
-    let data = Matrix::new(&data, rows.len(), kept.len());
-    booster.fit(&data, &y, &weight, Some(vec![evaluation])).context("the trees cannot be fitted")?;
-    Ok(forest(&booster, kept))
+    let (rows, stands_for) = thinned(answered.train.to_vec(), shape.others_per_event, shape.least_rows, seed);
+    let sample = Sample::of(table, &rows, kept, stands_for);
+    let stop = Sample::of(stop_table, answered.stop, kept, 1.0);
+    let alone = |column: &usize| age_and_sex.contains(&kept[*column]);
+    let alone: Vec<usize> = (0..kept.len()).filter(alone).collect();
+    let share = 1.0 / shape.ensembles.len() as f32;
+    let mut mean = Forest::default();
+    for (ensemble, seed) in shape.ensembles.iter().zip(seed..) {
+        let forest = match ensemble.start {
+            Start::Rate => sample.fit(&stop, base, ensemble, seed, shape)?,
+            Start::AgeAndSex => {
+                let whole = TreesShape { columns: 1.0, ..shape.clone() };
+                let (sample_alone, stop_alone) = (sample.only(&alone), stop.only(&alone));
+                let start = sample_alone.fit(&stop_alone, base, ensemble, seed, &whole)?;
+                let (sample, stop) = (sample.beyond(&start), stop.beyond(&start));
+                let rest = sample.fit(&stop, base, ensemble, seed, shape)?;
+                start.plus(&Forest { base: 0.0, ..rest })
+            }
+        };
+        mean = mean.plus(&forest.times(share));
+    }
+    Ok(mean)
+}
+
+/// Rows as the booster takes them.
+#[derive(Clone)]
+struct Sample<'a> {
+    /// The column of ours that each of these is.
+    kept: std::borrow::Cow<'a, [usize]>,
+    /// Column after column.
+    values: Vec<f64>,
+    y: Vec<f64>,
+    weight: Vec<f64>,
+}
+
+impl<'a> Sample<'a> {
+    fn of(table: &Table, rows: &[(usize, f64)], kept: &'a [usize], stands_for: f64) -> Self {
+        debug_assert!(rows.iter().all(|row| row.0 < table.rows));
+        let (rows, y): (Vec<usize>, Vec<f64>) = rows.iter().copied().unzip();
+        let weight = y.iter().map(|&event| if event > 0.0 { 1.0 } else { stands_for }).collect();
+        Self { kept: kept.into(), values: table.values(&rows), y, weight }
+    }
+
+    /// Some of the columns.
+    fn only(&self, columns: &[usize]) -> Sample<'static> {
+        let rows = self.y.len();
+        let values = columns.iter().flat_map(|column| self.values[column * rows..(column + 1) * rows].to_vec());
+        Sample {
+            kept: columns.iter().map(|&column| self.kept[column]).collect(),
+            values: values.collect(),
+            y: self.y.clone(),
+            weight: self.weight.clone(),
+        }
+    }
+
+    /// The same rows, weighed so that what `start` says is no longer to be learned: where it expects an event x times
+    /// as often as usual, events weigh the square root of 1 / x and other rows that of x. The log odds that fit such
+    /// rows best are those beyond `start`.
+    fn beyond(&self, start: &Forest) -> Self {
+        let rows = self.y.len();
+        let columns = 1 + self.kept.iter().copied().max().unwrap_or(0);
+        let wanted: Vec<usize> =
+            (0..self.kept.len()).filter(|&at| start.nodes.iter().any(|node| node.column == self.kept[at] as u32)).collect();
+        let mut row = vec![f32::NAN; columns];
+        let mut weight = self.weight.clone();
+        for (at, weight) in weight.iter_mut().enumerate() {
+            for &column in &wanted {
+                row[self.kept[column]] = self.values[column * rows + at] as f32;
+            }
+            let beyond = f64::from((start.log_odds(&row) - start.base).clamp(-LARGEST_START, LARGEST_START));
+            *weight *= (if self.y[at] > 0.0 { -beyond / 2.0 } else { beyond / 2.0 }).exp();
+        }
+        Self { weight, ..self.clone() }
+    }
+
+    /// One ensemble, stopped early on the rows of `stop`.
+    fn fit(
+        &self,
+        stop: &Sample,
+        base: f32,
+        ensemble: &Ensemble,
+        seed: u64,
+        shape: &TreesShape,
+    ) -> anyhow::Result<Forest> {
+        let mut booster = GradientBooster::default()
+            .set_iterations(shape.rounds)
+            .set_learning_rate(ensemble.rate)
+            .set_max_leaves(ensemble.leaves)
+            .set_max_depth(6)
+            .set_l2(shape.ridge)
+            .set_min_leaf_weight(shape.least_leaf)
+            .set_subsample(0.7)
+            .set_colsample_bytree(shape.columns)
+            .set_nbins(BINS_PER_COLUMN as u16)
+            .set_base_score(f64::from(base))
+            .set_initialize_base_score(false)
+            .set_early_stopping_rounds(Some(shape.patience))
+            .set_seed(seed);
+        booster.sample_method = forust_ml::sampler::SampleMethod::Random;
+        let evaluation = (stop.matrix(), stop.y.as_slice(), stop.weight.as_slice());
+        let fitted = booster.fit(&self.matrix(), &self.y, &self.weight, Some(vec![evaluation]));
+        fitted.context("the trees cannot be fitted")?;
+        Ok(forest(&booster, &self.kept))
+    }
+
+    fn matrix(&self) -> Matrix<'_, f64> {
+        Matrix::new(&self.values, self.y.len(), self.kept.len())
+    }
 }
 
 /// The fitted trees up to the best round, in our columns, children behind their parents.

@@ -16,6 +16,12 @@ pub const PER_NUMBER: usize = 9;
 pub const PER_PATIENT: usize = 6 + GAPS;
 const GAPS: usize = 3;
 
+/// Where age and sex stand among the columns of a vocabulary of so many keys and numbers.
+pub fn age_and_sex(keys: usize, numbers: usize) -> [usize; 2] {
+    let first = width(keys, numbers) - PER_PATIENT;
+    [first, first + 1]
+}
+
 /// Number of columns for a vocabulary of so many keys and numbers.
 pub fn width(keys: usize, numbers: usize) -> usize {
     (keys + Kind::ALL.len()) * PER_KEY + numbers * PER_NUMBER + PER_PATIENT

@@ -48,6 +48,25 @@ impl Forest {
         node.value
     }
 
+    /// The sum of two forests.
+    pub fn plus(mut self, other: &Self) -> Self {
+        let first = self.nodes.len() as u32;
+        self.base += other.base;
+        self.roots.extend(other.roots.iter().map(|root| root + first));
+        self.nodes.extend(other.nodes.iter().map(|&node| match node.column {
+            LEAF => node,
+            _ => Node { left: node.left + first, right: node.right + first, missing: node.missing + first, ..node },
+        }));
+        self
+    }
+
+    /// A share of the forest: all that it says, times `share`.
+    pub fn times(mut self, share: f32) -> Self {
+        self.base *= share;
+        self.nodes.iter_mut().filter(|node| node.column == LEAF).for_each(|leaf| leaf.value *= share);
+        self
+    }
+
     /// Says what is wrong with a forest over so many columns.
     pub fn check(&self, columns: usize) -> std::result::Result<(), String> {
         let n = self.nodes.len() as u32;
@@ -123,6 +142,16 @@ mod tests {
         assert_eq!(forest().log_odds(&[9.0, 1.9]), -0.25);
         assert_eq!(forest().log_odds(&[9.0, 2.0]), 3.75);
         assert_eq!(forest().log_odds(&[9.0, f32::NAN]), -0.25);
+    }
+
+    #[test]
+    fn forests_are_averaged_by_joining_their_shares() {
+        let other = Forest { base: 1.5, ..forest() }.times(3.0);
+        let mean = forest().times(0.5).plus(&other.clone().times(0.5));
+        assert!(mean.check(2).is_ok());
+        for row in [[9.0, 1.9], [9.0, 2.0], [9.0, f32::NAN]] {
+            assert_eq!(mean.log_odds(&row), (forest().log_odds(&row) + other.log_odds(&row)) / 2.0);
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@
 mod columns;
 mod forest;
 
-pub use columns::{columns, width};
+pub use columns::{age_and_sex, columns, width};
 pub use forest::{Forest, LEAF, Node};
 
 use super::config::BINS;
