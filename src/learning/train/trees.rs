@@ -238,14 +238,15 @@ fn boost(
     if events[0] < LEAST_TRAINING_EVENTS || events[1] < LEAST_VALIDATION_EVENTS || events[0] == answered.train.len() {
         return Ok(Forest { base, ..Forest::default() });
     }
-    let (rows, stands_for) = thinned(answered.train.to_vec(), shape.others_per_event, shape.least_rows, seed);
-    let sample = Sample::of(table, &rows, kept, stands_for);
     let stop = Sample::of(stop_table, answered.stop, kept, 1.0);
     let alone = |column: &usize| age_and_sex.contains(&kept[*column]);
     let alone: Vec<usize> = (0..kept.len()).filter(alone).collect();
     let share = 1.0 / shape.ensembles.len() as f32;
     let mut mean = Forest::default();
     for (ensemble, seed) in shape.ensembles.iter().zip(seed..) {
+        // Each sees other days without the event: together they see more of them.
+        let (rows, stands_for) = thinned(answered.train.to_vec(), shape.others_per_event, shape.least_rows, seed);
+        let sample = Sample::of(table, &rows, kept, stands_for);
         let forest = match ensemble.start {
             Start::Rate => sample.fit(&stop, base, ensemble, seed, shape)?,
             Start::AgeAndSex => {
@@ -299,8 +300,9 @@ impl<'a> Sample<'a> {
     fn beyond(&self, start: &Forest) -> Self {
         let rows = self.y.len();
         let columns = 1 + self.kept.iter().copied().max().unwrap_or(0);
-        let wanted: Vec<usize> =
-            (0..self.kept.len()).filter(|&at| start.nodes.iter().any(|node| node.column == self.kept[at] as u32)).collect();
+        let wanted: Vec<usize> = (0..self.kept.len())
+            .filter(|&at| start.nodes.iter().any(|node| node.column == self.kept[at] as u32))
+            .collect();
         let mut row = vec![f32::NAN; columns];
         let mut weight = self.weight.clone();
         for (at, weight) in weight.iter_mut().enumerate() {
