@@ -30,6 +30,9 @@ pub struct Export {
     /// Draw training days from the last so many years of follow-up only, as `prodrome train` does
     #[arg(long, default_value_t = WITHIN_YEARS, value_parser = clap::value_parser!(u16).range(1..=200))]
     within_years: u16,
+    /// Draw fewer training days of a life with fewer years to draw from, as `data.by_length` of `prodrome train`
+    #[arg(long)]
+    by_length: bool,
     /// Index days drawn per patient of the other splits, at most
     #[arg(long, default_value_t = PER_PATIENT, value_parser = clap::value_parser!(u16).range(1..=1000))]
     index_days: u16,
@@ -63,6 +66,7 @@ impl Export {
             per_training_patient: self.train_index_days.into(),
             per_patient: self.index_days.into(),
             within_years: self.within_years.into(),
+            by_length: self.by_length,
             seed: self.seed,
         };
         // Hidden by itself where the error stream is no terminal.

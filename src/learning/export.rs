@@ -5,6 +5,7 @@
 //! here but by [`super::evaluate::panel`], as for an evaluation. Writes no names and no dates: time is days since
 //! birth. Does not write what only an end of record would tell: day of death, end of follow-up.
 
+use super::evaluate::cohort::Draw;
 use super::evaluate::labels::{LabelFile, identities};
 use super::evaluate::panel::{Panel, Source, WHOLE_LIFE, gather};
 use super::life::dated;
@@ -32,6 +33,8 @@ pub struct IndexDays {
     pub per_patient: usize,
     /// Training days are drawn from the last so many years of follow-up: older care was recorded otherwise.
     pub within_years: u32,
+    /// Fewer training days of a life with fewer years to draw from, as `data.by_length` of training.
+    pub by_length: bool,
     pub seed: u64,
 }
 
@@ -49,17 +52,22 @@ impl IndexDays {
             per_training_patient: PER_TRAINING_PATIENT.into(),
             per_patient: PER_PATIENT.into(),
             within_years: WITHIN_YEARS.into(),
+            by_length: false,
             seed,
         }
     }
 
     /// How the days of a split are drawn where no file names them.
     pub fn source(&self, split: Split) -> Source<'static> {
-        let (per_patient, within_years) = match split {
-            Split::Train => (self.per_training_patient, self.within_years),
-            _ => (self.per_patient, WHOLE_LIFE),
+        let draw = match split {
+            Split::Train => Draw {
+                per_patient: self.per_training_patient,
+                within_years: self.within_years,
+                by_length: self.by_length,
+            },
+            _ => Draw::even(self.per_patient, WHOLE_LIFE),
         };
-        Source::Drawn { split, per_patient, within_years, seed: self.seed }
+        Source::Drawn { split, draw, seed: self.seed }
     }
 }
 
@@ -281,7 +289,8 @@ mod tests {
     }
 
     fn written(folder: &Path, labels: BTreeMap<Split, PathBuf>) -> anyhow::Result<Export> {
-        let days = IndexDays { labels, per_training_patient: 6, per_patient: 3, within_years: 26, seed: 1 };
+        let days =
+            IndexDays { labels, per_training_patient: 6, per_patient: 3, within_years: 26, by_length: false, seed: 1 };
         let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
         export(&dataset(folder), &phenotypes, &days, &folder.join("out"), &ProgressBar::hidden())
     }

@@ -59,7 +59,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     let (training, validation, calibration) =
         (lives(Split::Train)?, lives(Split::Validation)?, lives(Split::Calibration)?);
     let patients = Patients { training: &training, calibration: &calibration, validation: Some(&validation) };
-    let days = |lives: &[Life]| moments(lives, DAYS_PER_LIFE, first.within_years, SEED);
+    let days = |lives: &[Life]| moments(lives, first.settings.data.draw(DAYS_PER_LIFE), SEED);
     let say = |reader: usize, n: usize| progress(&format!("validation: reader {reader}, {n} index days"));
     let mut validation = Judged::read(&validation, days(&validation), &weighed(&members), &say)?;
     let tried = weigh(&mut members, &phenotypes, &left_out, &validation);

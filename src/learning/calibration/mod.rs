@@ -58,9 +58,9 @@ pub fn calibrate(
     let dataset = Dataset::open(data)?;
     let words =
         Words { vocabulary: &loaded.vocabulary, phenotypes: &loaded.phenotypes, text_buckets: loaded.reads().0 };
-    let within_years = TrainSettings::default().data.within_years;
+    let drawing = TrainSettings::default().data;
     let lives = |split| lives(&dataset, split, &words, &|_| ());
-    let days = |lives: &[Life]| moments(lives, DAYS_PER_LIFE, within_years, SEED);
+    let days = |lives: &[Life]| moments(lives, drawing.draw(DAYS_PER_LIFE), SEED);
     let patients = lives(split)?;
     let calibration = Judged::unread(&patients, days(&patients));
     let with_days = calibration.moments.iter().map(|moment| moment.life).collect::<HashSet<_>>().len();
@@ -96,7 +96,7 @@ pub fn calibrate(
     }
     let patients = Patients { training: for_averages, calibration: &patients, validation: for_skill.as_deref() };
     let before_pairs: Vec<FittedPair> = loaded.pairs().iter().map(|pair| pair.fitted.clone()).collect();
-    let mut pairs = fit_pairs(&loaded.phenotypes, &patients, &readers, within_years, &before_pairs, progress)?;
+    let mut pairs = fit_pairs(&loaded.phenotypes, &patients, &readers, drawing.within_years, &before_pairs, progress)?;
     silence_untaught(&mut pairs, &loaded.phenotypes, &origin.left_out);
     let shown = |fitted: &[Fitted]| fitted.iter().filter(|one| one.silent.is_none()).count();
     let done = Calibrated {

@@ -26,15 +26,40 @@ pub fn index_days(row: &PatientRow, visits: &[i32], per_patient: usize, rng: &mu
     index_days_since(i32::MIN, row, visits, per_patient, rng)
 }
 
-/// [`index_days`] of the last `within_years` years of follow-up only: older care was recorded otherwise.
-pub fn recent_index_days(
-    within_years: u32,
-    row: &PatientRow,
-    visits: &[i32],
-    per_patient: usize,
-    rng: &mut impl Rng,
-) -> Vec<i32> {
-    index_days_since(since(within_years, row), row, visits, per_patient, rng)
+/// How many index days are drawn, and from which years.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Draw {
+    /// At most.
+    pub per_patient: usize,
+    /// Only the last so many years of follow-up: older care was recorded otherwise.
+    pub within_years: u32,
+    /// In proportion to the years that can be drawn from, `per_patient` where these are `within_years`. As many from a
+    /// short life as from a long one would make days shortly before a death more frequent than they are in care.
+    pub by_length: bool,
+}
+
+impl Draw {
+    /// As many from each patient.
+    pub fn even(per_patient: usize, within_years: u32) -> Self {
+        Self { per_patient, within_years, by_length: false }
+    }
+
+    fn count(self, (earliest, latest): (i32, i32), rng: &mut impl Rng) -> usize {
+        if !self.by_length {
+            return self.per_patient;
+        }
+        let share = f64::from(latest - earliest) / (f64::from(self.within_years) * 365.25);
+        // Rounded by chance, so that very short lives are drawn as rarely as they should be.
+        ((self.per_patient as f64 * share + rng.random::<f64>()) as usize).min(self.per_patient)
+    }
+}
+
+/// [`index_days`] as `draw` says.
+pub fn drawn_index_days(draw: Draw, row: &PatientRow, visits: &[i32], rng: &mut impl Rng) -> Vec<i32> {
+    let since = since(draw.within_years, row);
+    let Some(span) = span(since, row) else { return Vec::new() };
+    let count = draw.count(span, rng);
+    index_days_since(since, row, visits, count, rng)
 }
 
 /// Those of `days` (ascending) that could be index days of the last `within_years` years of follow-up.
@@ -174,7 +199,7 @@ mod tests {
                 prop_assert!(day + 366 <= first + length && row.death.is_none_or(|death| day < death));
                 prop_assert!(days[..rank].iter().all(|other| (day - other).abs() >= 30));
             }
-            let recent = recent_index_days(5, &row, &visits, 12, &mut ChaCha8Rng::seed_from_u64(seed));
+            let recent = drawn_index_days(Draw::even(12, 5), &row, &visits, &mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert!(recent.iter().all(|day| f64::from(first + length - day) <= 5.0 * 365.25));
             let eligible = eligible_days(5, &row, &visits);
             prop_assert!(recent.iter().all(|day| !visits.contains(day) || eligible.contains(day)));
@@ -182,6 +207,20 @@ mod tests {
             let again = index_days(&row, &visits, 12, &mut ChaCha8Rng::seed_from_u64(seed));
             prop_assert_eq!(days, again);
         }
+    }
+
+    #[test]
+    fn drawn_by_length_a_life_of_half_the_years_gets_half_the_days() {
+        let draw = Draw { per_patient: 8, within_years: 20, by_length: true };
+        let visits: Vec<i32> = (0..200).map(|visit| visit * 150).collect();
+        let mean = |years: f64| {
+            let row = life(12_000, None, 12_000 + HISTORY_DAYS + FOLLOW_UP_DAYS + (years * 365.25) as i32);
+            let count = |seed| drawn_index_days(draw, &row, &visits, &mut ChaCha8Rng::seed_from_u64(seed)).len();
+            (0..200).map(count).sum::<usize>() as f64 / 200.0
+        };
+        assert!((mean(10.0) - 4.0).abs() < 0.3, "{}", mean(10.0));
+        assert!(mean(1.0) < 0.6, "{}", mean(1.0));
+        assert!(mean(40.0) > 7.5, "{}", mean(40.0));
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! of foreign labels with our own: a difference is a finding. Keeps no chart: histories are long.
 
 use super::agreement::Agreement;
-use super::cohort::{Course, Window, label, recent_index_days};
+use super::cohort::{Course, Draw, Window, drawn_index_days, label};
 use super::labels::{Identity, Key, LabelFile};
 use crate::learning::life::ShardReader;
 use crate::learning::shard::{Dataset, PatientRow, Split};
@@ -25,8 +25,8 @@ pub const WHOLE_LIFE: u32 = 200;
 pub enum Source<'a> {
     /// Another's file, joined by the dataset's identity list.
     File(&'a LabelFile, &'a HashMap<String, Identity>),
-    /// Drawn here from the last years of follow-up, and labelled with what the dataset shows.
-    Drawn { split: Split, per_patient: usize, within_years: u32, seed: u64 },
+    /// Drawn here, and labelled with what the dataset shows.
+    Drawn { split: Split, draw: Draw, seed: u64 },
 }
 
 /// One question: a patient on a day.
@@ -170,12 +170,12 @@ impl Source<'_> {
                 lines.iter().map(|&(day, line)| (day, Some(line))).collect()
             }
             Source::Drawn { split, .. } if *split != patient.split => Vec::new(),
-            Source::Drawn { per_patient, within_years, seed, .. } => {
+            Source::Drawn { draw, seed, .. } => {
                 // One stream per patient: a draw does not depend on who else is in the dataset.
                 let seed = Sha256::new().chain_update(seed.to_le_bytes()).chain_update(patient.key).finalize();
                 let mut rng = ChaCha8Rng::from_seed(seed.into());
                 let visits = reader.visit_days(patient);
-                let days = recent_index_days(*within_years, patient, &visits, *per_patient, &mut rng);
+                let days = drawn_index_days(*draw, patient, &visits, &mut rng);
                 days.into_iter().map(|day| (day, None)).collect()
             }
         }

@@ -7,6 +7,7 @@ use super::agreement::Agreement;
 use super::ask::{Asker, Reading, Said};
 use super::audit::Audit;
 use super::beside::{self, Beside};
+use super::cohort::Draw;
 use super::counts::{SparseRows, cells, width};
 use super::figures::{Scores, Task};
 use super::labels::{LabelFile, identities};
@@ -125,8 +126,7 @@ pub fn evaluate(
         (None, None) => Default::default(),
         _ => identities(&dataset.folder.join("identity.csv"))?,
     };
-    let drawn =
-        |split| Source::Drawn { split, per_patient: DRAWN_PER_PATIENT, within_years: WHOLE_LIFE, seed: plan.seed };
+    let drawn = |split| Source::Drawn { split, draw: Draw::even(DRAWN_PER_PATIENT, WHOLE_LIFE), seed: plan.seed };
     let test_source = test.as_ref().map_or(drawn(plan.split), |file| Source::File(file, &known));
     let train_source = train.as_ref().map_or(drawn(Split::Train), |file| Source::File(file, &known));
     progress.set_message("asking the model about test patients");

@@ -1,5 +1,6 @@
 //! A whole evaluation on a small made-up population whose truth is known.
 
+use super::cohort::Draw;
 use super::faithfulness::{faithfulness, page};
 use super::labels::LabelFile;
 use super::panel::{Panel, Source, WHOLE_LIFE, gather};
@@ -345,7 +346,7 @@ fn written(panel: &Panel, phenotypes: &Phenotypes) -> String {
 }
 
 fn drawn(dataset: &Dataset, split: Split) -> Panel {
-    let source = Source::Drawn { split, per_patient: 12, within_years: WHOLE_LIFE, seed: 1 };
+    let source = Source::Drawn { split, draw: Draw::even(12, WHOLE_LIFE), seed: 1 };
     let (words, outcomes) = (vocabulary(), Phenotypes::parse(OUTCOMES).unwrap());
     gather(dataset, &words, &outcomes, &source, &ProgressBar::hidden(), |_, _| Ok(())).unwrap()
 }

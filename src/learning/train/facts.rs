@@ -45,7 +45,7 @@ impl FactsPupil {
         config.check().map_err(candle_core::Error::msg)?;
         let words = Arc::new(Words::of(vocabulary));
         // The same for every seed, so that runs of one dataset differ by their draws alone.
-        let mut when = moments(train, settings.data.index_days, settings.data.within_years, 0);
+        let mut when = moments(train, settings.data.draw(settings.data.index_days), 0);
         when.shuffle(&mut ChaCha8Rng::seed_from_u64(0));
         when.truncate(SCALE_ROWS);
         let rows: Vec<_> = when

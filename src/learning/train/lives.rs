@@ -1,7 +1,7 @@
 //! The patients of a split in memory, in the network's terms, with what happened to them.
 
 use super::settings::Data;
-use crate::learning::evaluate::cohort::{eligible_days, recent_index_days};
+use crate::learning::evaluate::cohort::{Draw, drawn_index_days, eligible_days};
 use crate::learning::life::ShardReader;
 use crate::learning::shard::{Dataset, PatientRow, Split};
 use crate::patient_record::timeline::Sex;
@@ -78,10 +78,10 @@ impl Life {
         }
     }
 
-    /// Up to `count` index days of the last `within_years` years of follow-up, ascending.
-    pub fn index_days(&self, count: usize, within_years: u32, seed: u64) -> Vec<i32> {
+    /// Its index days, ascending.
+    pub fn index_days(&self, draw: Draw, seed: u64) -> Vec<i32> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
-        let mut days = recent_index_days(within_years, &self.row, &self.visits, count, &mut rng);
+        let mut days = drawn_index_days(draw, &self.row, &self.visits, &mut rng);
         days.sort_unstable();
         days
     }
@@ -89,7 +89,7 @@ impl Life {
     /// [`Self::index_days`] to learn from: a share of them are occasions instead, ascending, each once. Evaluation and
     /// the calibration of ordinary outcomes keep to ordinary days.
     pub fn training_days(&self, count: usize, data: &Data, seed: u64) -> Vec<i32> {
-        let mut days = self.index_days(count, data.within_years, seed);
+        let mut days = self.index_days(data.draw(count), seed);
         let drawn = days.len();
         let wanted = (data.occasion_share * drawn as f64).round() as usize;
         // A stream of its own: the ordinary days that stay are those that would have been drawn anyway.

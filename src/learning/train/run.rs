@@ -284,7 +284,7 @@ impl<'a> Trainer<'a> {
             })
             .collect::<anyhow::Result<_>>()?;
         let reader = self.pupil.reader(average.clone())?;
-        let when = moments(&self.validation, VALIDATION_DAYS, self.settings.data.within_years, VALIDATION_SEED);
+        let when = moments(&self.validation, self.settings.data.draw(VALIDATION_DAYS), VALIDATION_SEED);
         bar.set_message("validating");
         let hazards = hazards(&*reader, &self.validation, &when, &|_| ())?;
         let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);

@@ -1,5 +1,6 @@
 //! A training run in a TOML file. Every key has a default; a misspelt one is an error.
 
+use crate::learning::evaluate::cohort::Draw;
 use anyhow::{Context, bail};
 use fused_ops::{Bf16Unit, Precision, bf16_unit};
 use serde::{Deserialize, Serialize};
@@ -181,6 +182,10 @@ pub struct Data {
     pub index_days: usize,
     /// Only index days of the last so many years of follow-up: older care was recorded otherwise.
     pub within_years: u32,
+    /// Fewer of a life with fewer years to draw from, as in care; `false`: as many of each life. Not written where
+    /// `false`: runs begun before there was this setting go on.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub by_length: bool,
     /// Share of them that are occasions, such as a discharge, where a life has any.
     pub occasion_share: f64,
     /// Read-outs per window.
@@ -202,6 +207,7 @@ impl Default for Data {
         Self {
             index_days: 32,
             within_years: 26,
+            by_length: false,
             occasion_share: 0.15,
             read_outs: 16,
             least_context: 0.25,
@@ -209,6 +215,13 @@ impl Default for Data {
             patients: 0,
             leave_out: Vec::new(),
         }
+    }
+}
+
+impl Data {
+    /// The draw of so many index days per patient.
+    pub fn draw(&self, per_patient: usize) -> Draw {
+        Draw { per_patient, within_years: self.within_years, by_length: self.by_length }
     }
 }
 

@@ -97,7 +97,7 @@ pub fn base_rates(
     let outcomes = named + auxiliary;
     let n = BINS * outcomes;
     let (mut exposure, mut event, mut rows) = (vec![0f64; n], vec![0f64; n], 0f64);
-    for moment in moments(lives, settings.data.index_days, settings.data.within_years, settings.seed) {
+    for moment in moments(lives, settings.data.draw(settings.data.index_days), settings.seed) {
         let seen = seen(&lives[moment.life], phenotypes, moment.day);
         exposure.iter_mut().zip(&seen.exposure).for_each(|(sum, &x)| *sum += x as f64);
         event.iter_mut().zip(&seen.event).for_each(|(sum, &x)| *sum += x as f64);

@@ -304,10 +304,9 @@ fn a_share_of_the_days_to_learn_from_are_occasions_and_the_rest_are_ordinary_one
     let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: 1 };
     let lives = lives(&dataset, Split::Train, &words, &|_| ()).unwrap();
     let data = |occasion_share| Data { occasion_share, ..Data::default() };
-    let years = data(0.0).within_years;
     let (mut all, mut occasions, mut kinds) = (0, 0, [0, 0]);
     for (seed, life) in lives.iter().enumerate() {
-        let ordinary = life.index_days(32, years, seed as u64);
+        let ordinary = life.index_days(data(0.0).draw(32), seed as u64);
         assert_eq!(life.training_days(32, &data(0.0), seed as u64), ordinary);
         let days = life.training_days(32, &data(0.25), seed as u64);
         assert_eq!(days, life.training_days(32, &data(0.25), seed as u64));

@@ -89,7 +89,7 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     let config = config(lesson);
     let words = Arc::new(Words::of(vocabulary));
     let when = training_moments(lesson);
-    let check = moments(validation, shape.index_days, settings.data.within_years, VALIDATION_SEED);
+    let check = moments(validation, settings.data.draw(shape.index_days), VALIDATION_SEED);
     bar.set_message("columns of every index day");
     let kinds: Vec<Kind> = vocabulary.keys.iter().map(|entry| entry.kind).collect();
     let cut_share = settings.data.cut_share;
@@ -138,7 +138,7 @@ pub fn fit(lesson: &Lesson, run: &Path, bar: &ProgressBar) -> anyhow::Result<Val
     all.insert(BASE.to_owned(), Tensor::from_vec(base, BINS * config.named, &Device::Cpu)?);
     candle_core::safetensors::save(&all.clone().into_iter().collect(), run.join(BEST))?;
     let reader = Trees::packaged(config, all, words)?;
-    let when = moments(validation, VALIDATION_DAYS, settings.data.within_years, VALIDATION_SEED);
+    let when = moments(validation, settings.data.draw(VALIDATION_DAYS), VALIDATION_SEED);
     let hazards = hazards(&reader, validation, &when, &|_| ())?;
     let risk = |row: usize, outcome, gap, bins| gap_risk(&hazards[row], outcome, gap, bins);
     let mut scores = scores(phenotypes, validation, &when, &risk);

@@ -2,7 +2,7 @@
 
 use super::lives::Life;
 use super::windows::seed_of;
-use crate::learning::evaluate::cohort::{Window, label};
+use crate::learning::evaluate::cohort::{Draw, Window, label};
 use crate::learning::evaluate::metrics::auroc;
 use crate::prediction::network::{Hazards, NetworkConfig, Reader, Reading};
 use crate::prediction::phenotype::{Group, Phenotypes};
@@ -19,9 +19,9 @@ pub struct Moment {
 }
 
 /// Index days of every life, fixed by the seed.
-pub fn moments(lives: &[Life], per_life: usize, within_years: u32, seed: u64) -> Vec<Moment> {
+pub fn moments(lives: &[Life], draw: Draw, seed: u64) -> Vec<Moment> {
     let days = |(life, one): (usize, &Life)| {
-        let days = one.index_days(per_life, within_years, seed_of([seed, 0, life as u64]));
+        let days = one.index_days(draw, seed_of([seed, 0, life as u64]));
         days.into_iter().map(move |day| Moment { life, day })
     };
     lives.iter().enumerate().flat_map(days).collect()
