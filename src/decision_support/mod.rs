@@ -5,4 +5,5 @@ pub mod answer_hook;
 pub mod cards;
 pub mod prefetch;
 pub mod protocol;
+pub mod read_back;
 pub mod service_definition;

@@ -101,6 +101,6 @@ pub fn line(rows: &[Row]) -> (Line, Spread) {
     let raw: Vec<f64> = rows.iter().map(|row| row.raw).collect();
     let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
     let patients: Vec<usize> = rows.iter().map(|row| row.life).collect();
-    let line = Line::calibrate(&raw, &events);
+    let line = Line::calibrate(&raw, &events, &patients);
     (line, Spread::of(&line, &raw, &events, &patients))
 }

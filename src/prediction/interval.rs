@@ -10,7 +10,8 @@ use std::collections::HashMap;
 
 /// Standard deviations of a 95 % interval.
 const TWO_SIDED: f64 = 1.959_964;
-/// What is believed of slope and intercept before any patient: slope 1 give or take 0.5, intercept 0 give or take 1.
+/// What is believed of slope and intercept before any patient, here wider than where the line is fitted: slope give or
+/// take 0.5, intercept give or take 1.
 /// It keeps the interval of an outcome without events wide, where the data alone would say "surely never".
 const PRIOR_PRECISION: [f64; 2] = [4.0, 1.0];
 
@@ -41,6 +42,7 @@ impl Spread {
         }
         let (mut m00, mut m01, mut m11) = (PRIOR_PRECISION[0], 0.0, PRIOR_PRECISION[1]);
         // Summed in order: the order of a hash map must not decide how sums round.
+        let own = by_patient.len();
         let mut scores: Vec<(usize, (f64, f64))> = by_patient.into_iter().collect();
         scores.sort_unstable_by_key(|score| score.0);
         for (_, (a, b)) in scores {
@@ -53,8 +55,14 @@ impl Spread {
         let (i00, i01, i11) = (h11 / determinant, -h01 / determinant, h00 / determinant);
         let (a, b, c, d) = (i00 * m00 + i01 * m01, i00 * m01 + i01 * m11, i01 * m00 + i11 * m01, i01 * m01 + i11 * m11);
         let by_patients = Self { slope: a * i00 + b * i01, intercept: c * i01 + d * i11, both: a * i01 + b * i11 };
-        // With hardly an event, what was seen varies less between patients than what could have been seen.
-        let by_model = Self { slope: i00, intercept: i11, both: i01 };
+        // With hardly an event, what was seen varies less between patients than what could have been seen; the days of
+        // one patient count as one.
+        let share = own as f64 / raw.len().max(1) as f64;
+        let of_patients = |h: f64, prior: f64| prior + share * (h - prior);
+        let (h00, h11) = (of_patients(h00, PRIOR_PRECISION[0]), of_patients(h11, PRIOR_PRECISION[1]));
+        let h01 = share * h01;
+        let determinant = (h00 * h11 - h01 * h01).max(1e-12);
+        let by_model = Self { slope: h11 / determinant, intercept: h00 / determinant, both: -h01 / determinant };
         let middle = raw.iter().map(|&raw| logit(raw)).sum::<f64>() / raw.len().max(1) as f64;
         if by_patients.at(middle) > by_model.at(middle) { by_patients } else { by_model }
     }
@@ -113,8 +121,8 @@ mod tests {
     #[test]
     fn without_events_the_interval_stays_wide() {
         let raw = [0.02; 3_000];
-        let line = Line::calibrate(&raw, &[false; 3_000]);
         let whose: Vec<usize> = (0..3_000).map(|row| row / 10).collect();
+        let line = Line::calibrate(&raw, &[false; 3_000], &whose);
         let (low, high) = Spread::of(&line, &raw, &[false; 3_000], &whose).interval(&line, 0.02);
         let risk = line.apply(0.02);
         assert!(low < risk && risk < high && high > 2.0 * risk, "{low} {risk} {high}");

@@ -66,6 +66,11 @@ pub struct Context {
 pub struct AccessToken(String);
 
 impl AccessToken {
+    /// A token that was given to us.
+    pub fn of(secret: String) -> Self {
+        Self(secret)
+    }
+
     /// The secret itself, for an `Authorization` header and nothing else.
     pub fn reveal(&self) -> &str {
         &self.0

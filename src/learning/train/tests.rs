@@ -311,7 +311,7 @@ fn a_share_of_the_days_to_learn_from_are_occasions_and_the_rest_are_ordinary_one
         let days = life.training_days(32, &data(0.25), seed as u64);
         assert_eq!(days, life.training_days(32, &data(0.25), seed as u64));
         assert!(days.len() == ordinary.len() && days.is_sorted_by(|a, b| a < b));
-        let of = |name| life.occasion_days(phenotypes.occasions.index(name).unwrap(), years);
+        let of = |name| life.occasion_days(phenotypes.occasions.index(name).unwrap(), data(0.0).within_years);
         let (discharges, starts) = (of("discharge"), of("new-metformin"));
         for day in days.iter().filter(|day| !ordinary.contains(day)) {
             assert!(discharges.contains(day) || starts.contains(day));
