@@ -3,6 +3,7 @@
 //!
 //! A refused caller learns nothing: one status, no body, the same headers whatever was wrong. The log has the cause.
 
+use super::body::let_pass;
 use super::problem::Problem;
 use super::state::State;
 use crate::platform::clock;
@@ -57,7 +58,7 @@ impl FromRequest for Caller {
 
 /// Lets in callers that may be answered, before anything of the body is read.
 pub async fn authenticate(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     match identify(request.request()).await {
@@ -65,8 +66,12 @@ pub async fn authenticate(
             request.extensions_mut().insert(caller);
             Ok(next.call(request).await?.map_into_boxed_body())
         }
-        // An answer, not an error: what surrounds this marks answers only.
-        Err(problem) => Ok(request.into_response(problem.error_response())),
+        Err(problem) => {
+            let most = request.app_data::<Data<State>>().map_or(0, |state| state.max_body);
+            let_pass(request.take_payload(), most).await;
+            // An answer, not an error: what surrounds this marks answers only.
+            Ok(request.into_response(problem.error_response()))
+        }
     }
 }
 

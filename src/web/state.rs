@@ -24,6 +24,8 @@ pub struct State {
     pub development: bool,
     /// Who may read `/cds-services`.
     pub discovery: Discovery,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
     /// Knows the configured clients.
     pub trust: Trust,
     /// FHIR servers of all clients, which anonymous calls may use in development.
@@ -37,6 +39,7 @@ impl State {
             parts: OnceLock::new(),
             development: settings.server.mode == Mode::Development,
             discovery: settings.server.discovery,
+            max_body: settings.server.max_body,
             trust,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
             metrics,
