@@ -130,7 +130,7 @@ impl Client {
             return Err(Refusal::KeyNotForAlgorithm);
         }
         let claims: Claims = token::claims(bearer, &key.key, header.algorithm)?;
-        let times = claims.times(now)?;
+        let expires = claims.expiry(now)?;
         let addressed_here = |audience: &str| {
             let here = public_url.and_then(|url| audience.strip_prefix(url)) == Some(path);
             here || self.settings.audiences.iter().any(|known| known == audience)
@@ -142,6 +142,6 @@ impl Client {
         if !tenants.is_empty() && !claims.tenant.as_ref().is_some_and(|tenant| tenants.contains(tenant)) {
             return Err(Refusal::Tenant);
         }
-        Ok(Verified { client: self.settings.clone(), jti: claims.jti()?, expires: times.expires })
+        Ok(Verified { client: self.settings.clone(), jti: claims.jti()?, expires })
     }
 }

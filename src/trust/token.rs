@@ -91,11 +91,6 @@ enum Audience {
     Several(Vec<String>),
 }
 
-/// When a token ends, in seconds since 1970.
-pub struct Times {
-    pub expires: f64,
-}
-
 /// Verifies the signature and reads the claims, which are not checked yet.
 pub fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Refusal> {
     let mut only_the_signature = Validation::new(algorithm);
@@ -110,19 +105,22 @@ pub fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Cl
 }
 
 impl Claims {
-    /// Checks every time against the time of the call.
-    pub fn times(&self, now: Timestamp) -> Result<Times, Refusal> {
+    /// Checks every time against the time of the call; when the token expires, in seconds since 1970.
+    pub fn expiry(&self, now: Timestamp) -> Result<f64, Refusal> {
         let expires = self.exp.ok_or(Refusal::Missing("exp"))?;
         let issued = self.iat.ok_or(Refusal::Missing("iat"))?;
         let begins = self.nbf.unwrap_or(issued);
         let now = seconds(now);
-        match () {
-            () if ![expires, issued, begins].iter().all(|time| (0.0..LAST_SECOND).contains(time)) => Err(Refusal::Time),
-            () if expires + SKEW <= now => Err(Refusal::Expired),
-            () if issued > now + SKEW || begins > now + SKEW => Err(Refusal::Future),
-            () if expires - issued > LONGEST_LIFE => Err(Refusal::LongLived),
-            () => Ok(Times { expires }),
+        if ![expires, issued, begins].iter().all(|time| (0.0..LAST_SECOND).contains(time)) {
+            return Err(Refusal::Time);
         }
+        if expires + SKEW <= now {
+            return Err(Refusal::Expired);
+        }
+        if issued.max(begins) > now + SKEW {
+            return Err(Refusal::Future);
+        }
+        if expires - issued > LONGEST_LIFE { Err(Refusal::LongLived) } else { Ok(expires) }
     }
 
     /// Every audience that the token names.
@@ -154,7 +152,7 @@ mod tests {
 
     fn times(claims: serde_json::Value) -> Result<(), Refusal> {
         let claims: Claims = serde_json::from_value(claims).expect("claims");
-        claims.times(Timestamp::from_second(NOW).expect("a time")).map(drop)
+        claims.expiry(Timestamp::from_second(NOW).expect("a time")).map(drop)
     }
 
     #[test]
@@ -173,7 +171,7 @@ mod tests {
     fn fractions_are_read_and_impossible_times_are_not() {
         let token = |json: &str| serde_json::from_str::<Claims>(json).map_err(|_| Refusal::Claims);
         let now = Timestamp::from_second(NOW).expect("a time");
-        assert!(token(r#"{"exp": 1777881700.25, "iat": 1777881600.5}"#).and_then(|claims| claims.times(now)).is_ok());
+        assert!(token(r#"{"exp": 1777881700.25, "iat": 1777881600.5}"#).and_then(|claims| claims.expiry(now)).is_ok());
         for (json, refusal) in [
             (r#"{"exp": 1e300, "iat": 1777881600}"#, Refusal::Time),
             (r#"{"exp": 1777881700, "iat": -1}"#, Refusal::Time),
@@ -182,7 +180,7 @@ mod tests {
             (r#"{"exp": 1777881700, "exp": 1777881701, "iat": 1777881600}"#, Refusal::Claims),
             (r#"{"iat": 1777881600}"#, Refusal::Missing("exp")),
         ] {
-            assert_eq!(token(json).and_then(|claims| claims.times(now)).map(drop), Err(refusal), "{json}");
+            assert_eq!(token(json).and_then(|claims| claims.expiry(now)).map(drop), Err(refusal), "{json}");
         }
     }
 
