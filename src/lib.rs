@@ -1,13 +1,16 @@
 //! Prodrome: a FHIR-native CDS Hooks server with its own clinical foundation model inside.
 //!
 //! The folders are layers, and a folder uses only folders above it in this list:
-//! the platform carries everything; the patient record turns FHIR into an ordered timeline;
+//! the platform carries everything; trust tells who calls; the patient record turns FHIR into an ordered timeline;
 //! prediction turns a timeline into calibrated risks with reasons; governance remembers what was
 //! said; learning makes models and decision support answers hooks; `web` and `sandbox_ehr` are the
 //! two edges; `cli` builds the parts and runs one command. `tests/it/architecture.rs` holds the order.
 
 /// Settings, telemetry, database, clock: what carries everything else.
 pub mod platform;
+
+/// A signed token in, a configured client out.
+pub mod trust;
 
 /// FHIR in, an ordered patient timeline out.
 pub mod patient_record;

@@ -14,8 +14,10 @@ use crate::platform::telemetry::{logging, metrics};
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
+use crate::trust::Trust;
 use crate::web::server::bind;
 use crate::web::state::{Parts, State};
+use crate::web::tls;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use std::net::SocketAddr;
@@ -44,7 +46,7 @@ Addresses:
   POST /cds-services/ID/feedback    what was done with a card
   GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
 
-This version serves development mode only:
+Production mode, the default, needs TLS and a [[cds_client]] table for each EHR (docs/guides/trust.md). To look around:
   PRODROME__SERVER__MODE=development prodrome serve
   curl http://127.0.0.1:8080/cds-services
 
@@ -80,7 +82,7 @@ fn serve(arguments: &Serve) -> Result<(), ServeError> {
     let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut running = start(settings).await?;
-        println!("prodrome listens on http://{}", running.address);
+        println!("prodrome listens on {}://{}", running.scheme, running.address);
         tokio::select! {
             failed = running.failed() => return Err(failed),
             _ = terminate.recv() => {}
@@ -97,6 +99,8 @@ fn serve(arguments: &Serve) -> Result<(), ServeError> {
 /// A server that listens.
 pub struct Running {
     pub address: SocketAddr,
+    /// `http` or `https`.
+    pub scheme: &'static str,
     handle: ServerHandle,
     server: JoinHandle<std::io::Result<()>>,
     /// Gone once awaited.
@@ -115,17 +119,19 @@ pub async fn start_with(
     settings: Settings,
     load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
 ) -> Result<Running, ServeError> {
-    let state = Data::new(State::new(&settings, metrics::start()));
+    let trust = Trust::new(&settings)?;
+    let tls = settings.server.tls.as_ref().map(tls::configuration).transpose()?;
+    let state = Data::new(State::new(&settings, trust, metrics::start()));
     ReadyChanged { ready: false, model: "" }.emit();
     let bound = bind(settings.server.bind).map_err(|error| {
         let remedy = "stop what holds this address or choose another one";
         settings::unusable("server.bind", settings.server.bind.to_string(), &error.to_string(), remedy)
     })?;
-    let address = bound.address;
-    let (handle, server) = bound.start(&settings.server, state.clone())?;
+    let (address, scheme) = (bound.address, if tls.is_some() { "https" } else { "http" });
+    let (handle, server) = bound.start(&settings.server, state.clone(), tls)?;
     let server = tokio::spawn(server);
     let loading = Some(tokio::spawn(load(settings, state.clone(), load_model)));
-    Ok(Running { address, handle, server, loading, state })
+    Ok(Running { address, scheme, handle, server, loading, state })
 }
 
 /// Loads model, services and database, then lets calls in.

@@ -12,9 +12,10 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "answers", include_str!("../../migrations/0001_answers.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
+    (3, "used_tokens", include_str!("../../migrations/0003_used_tokens.sql")),
 ];
 
 /// How long to wait for a connection before a call fails.

@@ -1,12 +1,14 @@
 //! A request body that may be looked at: the right media type, an encoding we read, within the size limit
-//! after decompression. Everything else is refused before a handler runs.
+//! after decompression. Everything else is refused before a handler runs. The body of a caller who is not let in is
+//! only let pass.
 
 use super::problem::Problem;
+use actix_web::body::{BodyStream, MessageBody};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Bytes};
-use std::future::Future;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::time::Duration;
 
 /// How long a sender may take for one body.
@@ -34,6 +36,22 @@ impl FromRequest for JsonBody {
             }
         })
     }
+}
+
+/// Reads a body of at most this many bytes to its end and keeps nothing. A sender who is still sending might miss the
+/// answer, and the answer would tell by its headers how far the body had come.
+pub async fn let_pass(payload: Payload, most: usize) {
+    let mut body = pin!(BodyStream::new(payload));
+    let reading = async {
+        let mut passed = 0;
+        while let Some(Ok(bytes)) = poll_fn(|context| body.as_mut().poll_next(context)).await {
+            passed += bytes.len();
+            if passed > most {
+                return;
+            }
+        }
+    };
+    let _in_time = tokio::time::timeout(PATIENCE, reading).await;
 }
 
 /// `application/json`, `application/*+json` or nothing said; UTF-8 if a charset is named.

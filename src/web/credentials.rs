@@ -1,19 +1,49 @@
-//! Who is calling. A handler that needs to know takes a [`Caller`], which exists only when the call may go on.
+//! Who is calling. [`authenticate`] stands before an address and lets in only calls that `trust` vouches for; a
+//! handler that needs to know takes a [`Caller`], which exists only behind it.
 //!
-//! This version serves development mode alone: calls are anonymous. It cannot verify tokens, so a token of a
-//! configured issuer, which would have to verify, is refused rather than believed.
+//! A refused caller learns nothing: one status, no body, the same headers whatever was wrong. The log has the cause.
 
+use super::body::let_pass;
 use super::problem::Problem;
 use super::state::State;
+use crate::platform::clock;
+use crate::platform::settings::{CdsClient, Discovery, Quirks};
+use crate::trust::{AdmitError, Refusal, Verified};
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
-use actix_web::{FromRequest, HttpRequest, dev::Payload, web::Data};
+use actix_web::middleware::Next;
+use actix_web::web::Data;
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError};
 use std::future::{Ready, ready};
+use std::sync::Arc;
 
 /// A caller that may be answered.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Caller {
     /// The verified issuer; `None`: anonymous.
     pub issuer: Option<String>,
+    /// The client's configured name; `None`: anonymous.
+    pub name: Option<String>,
+    /// Which vendor's habits to accept.
+    pub quirks: Quirks,
+    /// The only FHIR servers that may be called for this caller, as configured.
+    pub fhir_servers: Arc<[String]>,
+}
+
+impl Caller {
+    fn client(client: &CdsClient) -> Self {
+        Self {
+            issuer: Some(client.issuer.clone()),
+            name: Some(client.name.clone()),
+            quirks: client.quirks,
+            fhir_servers: client.fhir_servers.as_slice().into(),
+        }
+    }
+
+    fn anonymous(state: &State) -> Self {
+        Self { issuer: None, name: None, quirks: Quirks::None, fhir_servers: state.fhir_servers.clone() }
+    }
 }
 
 impl FromRequest for Caller {
@@ -21,62 +51,53 @@ impl FromRequest for Caller {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let Some(state) = request.app_data::<Data<State>>() else { return ready(Err(Problem::Unauthorized)) };
-        let claims_known_issuer = request
-            .headers()
-            .get_all(AUTHORIZATION)
-            .filter_map(|value| claimed_issuer(value.to_str().ok()?))
-            .any(|issuer| state.issuers.contains(&issuer));
-        ready(if claims_known_issuer { Err(Problem::Unauthorized) } else { Ok(Self { issuer: None }) })
+        let caller = request.extensions().get::<Self>().cloned();
+        ready(caller.ok_or(Problem::Unauthorized(Refusal::NoToken.into())))
     }
 }
 
-/// The issuer that a bearer token claims, unverified.
-fn claimed_issuer(header: &str) -> Option<String> {
-    let (scheme, token) = header.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") || token.len() > 8 * 1024 {
-        return None;
-    }
-    let claims = base64url(token.trim().split('.').nth(1)?)?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    Some(claims.get("iss")?.as_str()?.to_string())
-}
-
-/// Base64 with the URL alphabet, without padding (RFC 7515, section 2).
-fn base64url(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() * 3 / 4);
-    let (mut buffer, mut bits) = (0u32, 0);
-    for letter in text.trim_end_matches('=').bytes() {
-        let value = match letter {
-            b'A'..=b'Z' => letter - b'A',
-            b'a'..=b'z' => letter - b'a' + 26,
-            b'0'..=b'9' => letter - b'0' + 52,
-            b'-' => 62,
-            b'_' => 63,
-            _ => return None,
-        };
-        buffer = (buffer << 6) | u32::from(value);
-        bits += 6;
-        if bits >= 8 {
-            bits -= 8;
-            bytes.push((buffer >> bits) as u8);
-            buffer &= (1 << bits) - 1;
+/// Lets in callers that may be answered, before anything of the body is read.
+pub async fn authenticate(
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match identify(request.request()).await {
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            Ok(next.call(request).await?.map_into_boxed_body())
+        }
+        Err(problem) => {
+            let most = request.app_data::<Data<State>>().map_or(0, |state| state.max_body);
+            let_pass(request.take_payload(), most).await;
+            // An answer, not an error: what surrounds this marks answers only.
+            Ok(request.into_response(problem.error_response()))
         }
     }
-    Some(bytes)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_claimed_issuer_is_read_without_trusting_it() {
-        // {"alg":"none"} . {"iss":"https://ehr.example.org"}
-        let header = "Bearer eyJhbGciOiJub25lIn0.eyJpc3MiOiJodHRwczovL2Voci5leGFtcGxlLm9yZyJ9.";
-        assert_eq!(claimed_issuer(header).as_deref(), Some("https://ehr.example.org"));
-        for other in ["Basic x", "Bearer", "Bearer a.!.c", "Bearer a.e30.c", ""] {
-            assert_eq!(claimed_issuer(other), None, "{other}");
-        }
+/// The same where `[server] discovery = "signed"`; otherwise everyone may read.
+pub async fn authenticate_discovery(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match request.app_data::<Data<State>>().map(|state| state.discovery) {
+        Some(Discovery::Open) => Ok(next.call(request).await?.map_into_boxed_body()),
+        _ => authenticate(request, next).await,
     }
+}
+
+async fn identify(request: &HttpRequest) -> Result<Caller, Problem> {
+    let state = request.app_data::<Data<State>>().ok_or(Problem::NotReady)?;
+    let authorization: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes()).collect();
+    let now = clock::now();
+    let path = request.path().trim_end_matches('/');
+    let verified = state.trust.verify(&authorization, path, now).await.map_err(Problem::Unauthorized)?;
+    let Some(verified) = verified else { return Ok(Caller::anonymous(state)) };
+    let Verified { client, .. } = &verified;
+    let database = &state.parts()?.database;
+    state.trust.admit(database, &verified, now).await.map_err(|error| match error {
+        AdmitError::Replayed => Problem::Unauthorized(Refusal::Replayed.of(&client.name)),
+        AdmitError::Database(error) => Problem::TokenNotRecorded(error),
+    })?;
+    Ok(Caller::client(client))
 }

@@ -13,3 +13,4 @@ pub mod problem;
 pub mod router;
 pub mod server;
 pub mod state;
+pub mod tls;

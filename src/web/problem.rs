@@ -5,8 +5,10 @@ use crate::decision_support::answer_hook::HookError;
 use crate::decision_support::prefetch::PrefetchError;
 use crate::decision_support::protocol::RequestError;
 use crate::governance::GovernanceError;
+use crate::platform::database::DatabaseError;
 use crate::platform::telemetry::signals::CallRefused;
 use crate::prediction::predictor::AskError;
+use crate::trust::Denied;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
@@ -22,7 +24,7 @@ pub enum Problem {
     #[error("this method is not allowed here")]
     MethodNotAllowed { allow: &'static str },
     #[error("not authorized")]
-    Unauthorized,
+    Unauthorized(Denied),
     #[error("the body must be JSON: send `Content-Type: application/json`")]
     MediaType,
     #[error("the body's encoding is not read here: send it as it is or with gzip")]
@@ -39,6 +41,8 @@ pub enum Problem {
     NotReady,
     #[error("the database does not answer: try again shortly")]
     DatabaseAway,
+    #[error("the call's token could not be recorded, so it was not let in: try again shortly")]
+    TokenNotRecorded(DatabaseError),
     #[error("the call could not be recorded, so it was not answered")]
     NotRecorded(#[from] GovernanceError),
     #[error(transparent)]
@@ -66,7 +70,7 @@ impl Problem {
             Self::UnknownRoute => row(StatusCode::NOT_FOUND, "unknown-route", "not-found"),
             Self::UnknownService => row(StatusCode::NOT_FOUND, "unknown-service", "not-found"),
             Self::MethodNotAllowed { .. } => row(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "not-supported"),
-            Self::Unauthorized => row(StatusCode::UNAUTHORIZED, "unauthorized", "login"),
+            Self::Unauthorized(_) => row(StatusCode::UNAUTHORIZED, "unauthorized", "login"),
             Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "not-supported"),
             Self::ContentEncoding => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "not-supported"),
             Self::TooLarge => row(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too-long"),
@@ -75,6 +79,7 @@ impl Problem {
             Self::Request(error) => row(StatusCode::BAD_REQUEST, "invalid-request", issue_of(error)),
             Self::NotReady => row(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "transient"),
             Self::DatabaseAway => row(StatusCode::SERVICE_UNAVAILABLE, "database-away", "transient"),
+            Self::TokenNotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "token-not-recorded", "transient"),
             Self::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
             Self::Hook(error) => hook_row(error),
             Self::Panic => row(StatusCode::INTERNAL_SERVER_ERROR, "panic", "exception"),
@@ -101,6 +106,8 @@ impl Problem {
     /// What happened inside, for the log.
     fn cause(&self) -> Option<String> {
         match self {
+            Self::Unauthorized(denied) => Some(denied.to_string()),
+            Self::TokenNotRecorded(error) => Some(error.to_string()),
             Self::NotRecorded(error) | Self::Hook(HookError::NotRecorded(error)) => Some(error.to_string()),
             _ => None,
         }
@@ -174,7 +181,7 @@ impl ResponseError for Problem {
         CallRefused { code, status: status.as_u16(), cause: self.cause().as_deref() }.emit();
         let mut response = HttpResponse::build(status);
         match self {
-            Self::Unauthorized => return response.insert_header((WWW_AUTHENTICATE, "Bearer")).finish(),
+            Self::Unauthorized(_) => return response.insert_header((WWW_AUTHENTICATE, "Bearer")).finish(),
             Self::MethodNotAllowed { allow } => drop(response.insert_header((ALLOW, *allow))),
             Self::ContentEncoding => drop(response.insert_header((ACCEPT_ENCODING, "gzip, deflate, identity"))),
             // The rest of such a body is not waited for.

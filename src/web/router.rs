@@ -2,10 +2,12 @@
 //! with `Allow`; a trailing slash makes no difference.
 
 use super::cds_hooks::{call, discovery, feedback};
+use super::credentials::{authenticate, authenticate_discovery};
 use super::operations::{health, metrics};
 use super::problem::Problem;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
+use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
 use std::future::ready;
@@ -14,7 +16,7 @@ use std::future::ready;
 pub fn routes(config: &mut ServiceConfig) {
     config
         // EHRs.
-        .service(read("/cds-services", discovery::discovery))
+        .service(list("/cds-services", discovery::discovery))
         .service(write("/cds-services/{id}", call::call))
         .service(write("/cds-services/{id}/feedback", feedback::feedback))
         // Operators and their machines.
@@ -24,7 +26,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::UnknownRoute))));
 }
 
-/// An address that is read: GET and HEAD.
+/// An address that everyone may read: GET and HEAD.
 fn read<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,
@@ -37,7 +39,20 @@ where
         .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
 }
 
-/// An address that is posted to.
+/// An address that is read by whom `[server] discovery` names.
+fn list<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler.clone()).wrap(from_fn(authenticate_discovery)))
+        .route(web::head().to(handler).wrap(from_fn(authenticate_discovery)))
+        .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
+}
+
+/// An address that is posted to, by callers that are known.
 fn write<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,
@@ -45,7 +60,7 @@ where
     F::Output: Responder + 'static,
 {
     web::resource(path)
-        .route(web::post().to(handler))
+        .route(web::post().to(handler).wrap(from_fn(authenticate)))
         .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
 }
 

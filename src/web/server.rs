@@ -9,6 +9,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
 use actix_web::web::{Data, PayloadConfig};
 use actix_web::{App, HttpServer};
+use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::time::Duration;
@@ -37,11 +38,13 @@ pub fn bind(address: SocketAddr) -> io::Result<Bound> {
 }
 
 impl Bound {
-    /// Starts answering, on threads of its own. The future runs until the server is stopped by its handle.
+    /// Starts answering, on threads of its own, within TLS where `tls` is given. The future runs until the server is
+    /// stopped by its handle.
     pub fn start(
         self,
         settings: &settings::Server,
         state: Data<State>,
+        tls: Option<ServerConfig>,
     ) -> io::Result<(ServerHandle, impl Future<Output = io::Result<()>> + Send + use<>)> {
         let origins = Data::new(Origins::of(settings));
         let max_body = settings.max_body;
@@ -59,9 +62,12 @@ impl Bound {
         .client_request_timeout(HEAD_PATIENCE)
         .keep_alive(KEEP_ALIVE)
         .shutdown_timeout(LAST_CALLS_SECONDS)
-        .disable_signals()
-        .listen(self.listener)?
-        .run();
+        .disable_signals();
+        let server = match tls {
+            Some(tls) => server.listen_rustls_0_23(self.listener, tls)?,
+            None => server.listen(self.listener)?,
+        };
+        let server = server.run();
         Ok((server.handle(), server))
     }
 }

@@ -4,7 +4,8 @@ use super::problem::Problem;
 use crate::decision_support::answer_hook::HookParts;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
-use crate::platform::settings::{Mode, Settings};
+use crate::platform::settings::{Discovery, Mode, Settings};
+use crate::trust::Trust;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
 
@@ -21,15 +22,28 @@ pub struct State {
     parts: OnceLock<Parts>,
     /// Anonymous calls are accepted, and a call may choose its own as-of time.
     pub development: bool,
-    /// Issuers of configured clients.
-    pub issuers: Vec<String>,
+    /// Who may read `/cds-services`.
+    pub discovery: Discovery,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
+    /// Knows the configured clients.
+    pub trust: Trust,
+    /// FHIR servers of all clients, which anonymous calls may use in development.
+    pub fhir_servers: Arc<[String]>,
     pub metrics: Option<PrometheusHandle>,
 }
 
 impl State {
-    pub fn new(settings: &Settings, metrics: Option<PrometheusHandle>) -> Self {
-        let issuers = settings.cds_clients.iter().map(|client| client.issuer.clone()).collect();
-        Self { parts: OnceLock::new(), development: settings.server.mode == Mode::Development, issuers, metrics }
+    pub fn new(settings: &Settings, trust: Trust, metrics: Option<PrometheusHandle>) -> Self {
+        Self {
+            parts: OnceLock::new(),
+            development: settings.server.mode == Mode::Development,
+            discovery: settings.server.discovery,
+            max_body: settings.server.max_body,
+            trust,
+            fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
+            metrics,
+        }
     }
 
     /// From now on calls are served. A second time changes nothing.

@@ -5,8 +5,9 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// The layers, lowest first; a folder uses only folders of earlier lines.
-const LAYERS: [&[&str]; 7] = [
+const LAYERS: [&[&str]; 8] = [
     &["platform"],
+    &["trust"],
     &["patient_record"],
     &["prediction"],
     &["governance"],
@@ -16,13 +17,15 @@ const LAYERS: [&[&str]; 7] = [
 ];
 
 /// Which folders may use a dependency. Where the command line stands, it only starts what a lower layer built.
-const DEPENDENCIES: [(&str, &[&str]); 9] = [
+const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("actix_web", &["web", "sandbox_ehr", "cli"]),
-    ("awc", &["sandbox_ehr"]),
+    ("awc", &["trust", "decision_support", "sandbox_ehr"]),
+    ("jsonwebtoken", &["trust"]),
+    ("rustls", &["web"]),
     ("maud", &["sandbox_ehr"]),
     ("candle_core", &["prediction", "learning"]),
     ("fused_ops", &["prediction", "learning", "cli"]),
-    ("sqlx", &["platform", "governance"]),
+    ("sqlx", &["platform", "trust", "governance"]),
     ("moka", &["prediction"]),
     ("anyhow", &["learning", "cli"]),
     ("clap", &["cli"]),

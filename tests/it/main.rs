@@ -10,6 +10,7 @@
 //! - `profiles` the FHIR definitions of what is written
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
+//! - `trust` who may call: good tokens, and an attack corpus
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
@@ -24,4 +25,5 @@ mod probe;
 mod profiles;
 mod releases;
 mod shipped_model;
+mod trust;
 mod web;

@@ -1,4 +1,4 @@
-//! `[[cds_client]]`: who is known. Read and checked; verifying their tokens is the web layer's business.
+//! `[[cds_client]]`: who is known. Read and checked; verifying their tokens is the business of `trust`.
 
 use super::SettingsError;
 use super::layers::{Layers, nearest};
@@ -11,7 +11,7 @@ pub struct CdsClient {
     pub name: String,
     pub issuer: String,
     pub keys: KeySource,
-    /// In place of `public_url` + path.
+    /// Beside `public_url` + path; they hold for every endpoint.
     pub audiences: Vec<String>,
     pub fhir_servers: Vec<String>,
     pub tenants: Vec<String>,
@@ -47,7 +47,7 @@ const KEYS: [&str; 10] = [
     "allow_jti_reuse",
     "algorithms",
 ];
-const ALGORITHMS: [&str; 8] = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "ES512", "EdDSA"];
+const ALGORITHMS: [&str; 7] = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "EdDSA"];
 
 pub(super) fn read(layers: &Layers) -> Result<Vec<CdsClient>, SettingsError> {
     let mut clients: Vec<CdsClient> = Vec::new();
@@ -126,12 +126,17 @@ impl Entry<'_> {
 
     fn wrong(&self, key: &str, reason: &str) -> SettingsError {
         let value = self.table.get(key).map_or_else(|| "(missing)".to_string(), Value::to_string);
-        SettingsError::Unusable {
-            key: format!("cds_client.{key}"),
-            value,
-            origin: "[[cds_client]]".into(),
-            reason: reason.into(),
-            remedy: "see the example at the top of config/default.toml".into(),
-        }
+        wrong(key, &value, reason, "see the example at the top of config/default.toml")
+    }
+}
+
+/// The error of a value in a client's table.
+pub(super) fn wrong(key: &str, value: &str, reason: &str, remedy: &str) -> SettingsError {
+    SettingsError::Unusable {
+        key: format!("cds_client.{key}"),
+        value: value.into(),
+        origin: "[[cds_client]]".into(),
+        reason: reason.into(),
+        remedy: remedy.into(),
     }
 }

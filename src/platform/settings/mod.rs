@@ -3,6 +3,7 @@
 //! Owns every key, its meaning and what makes a value unusable; a value that cannot be used is an error with
 //! key, value, reason and remedy, and the command line ends with exit code 2. Reads no file but the settings.
 
+mod addresses;
 mod cds_client;
 mod layers;
 mod measure;
@@ -130,7 +131,7 @@ impl Settings {
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
-        server::check_transport(&layers, &settings.server)?;
+        addresses::check(&layers, &settings.server, &settings.cds_clients)?;
         Ok(settings)
     }
 }

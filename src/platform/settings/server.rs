@@ -119,31 +119,3 @@ fn tls(layers: &Layers) -> Result<Option<Tls>, SettingsError> {
         _ => Ok(None),
     }
 }
-
-/// What production asks of the way in, and what this version cannot do yet: better no start than a server
-/// that trusts whom it should not.
-pub(super) fn check_transport(layers: &Layers, server: &Server) -> Result<(), SettingsError> {
-    let https = server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
-    if server.mode == Mode::Production && !server.allow_plain_http && server.tls.is_none() && !https {
-        return Err(layers.unusable(
-            "server.mode",
-            "production needs TLS: there is neither [server.tls] nor an https `server.public_url`",
-            "set one of them, or `server.allow_plain_http = true` in a closed network, or `server.mode = \"development\"`",
-        ));
-    }
-    if server.tls.is_some() {
-        return Err(layers.unusable(
-            "server.tls.cert_file",
-            "this version does not end TLS itself; the next one does",
-            "leave [server.tls] out and put a proxy that ends TLS in front",
-        ));
-    }
-    if server.mode == Mode::Production {
-        return Err(layers.unusable(
-            "server.mode",
-            "this version cannot verify the tokens of clients, so it would trust everyone; production comes with the next version",
-            "set `server.mode = \"development\"` on a machine without real patients",
-        ));
-    }
-    Ok(())
-}

@@ -94,7 +94,68 @@ fn production_without_tls_is_refused() {
 }
 
 #[test]
-fn production_is_refused_while_tokens_cannot_be_verified() {
-    let refused = message(read("[server]\nmode = 'production'\npublic_url = 'https://cds.example.org'", &[]));
-    assert!(refused.contains("verify the tokens"), "{refused}");
+fn production_starts_with_tls_before_it_or_in_it_or_in_a_closed_network() {
+    for file in [
+        "[server]\nmode = 'production'\npublic_url = 'https://cds.example.org'",
+        "[server]\nmode = 'production'\nallow_plain_http = true",
+        "[server]\nmode = 'production'\n[server.tls]\ncert_file = 'a.pem'\nkey_file = 'b.pem'",
+    ] {
+        assert_eq!(read(file, &[]).map(|settings| settings.server.mode).ok(), Some(Mode::Production), "{file}");
+    }
+}
+
+fn with_client(server: &str, client: &str) -> Result<Settings, SettingsError> {
+    read(
+        &format!("[server]\npublic_url = 'https://cds.example.org'\n{server}\n[[cds_client]]\nname = 'ehr'\n{client}"),
+        &[],
+    )
+}
+
+#[test]
+fn production_takes_neither_plain_http_nor_loopback_on_the_way_to_a_client() {
+    for (key, url) in [
+        ("jwks_url", "http://ehr.example.org/jwks"),
+        ("jwks_url", "https://localhost/jwks"),
+        ("jwks_url", "https://127.0.0.1:8443/jwks"),
+        ("jwks_url", "https://[::1]/jwks"),
+        ("jwks_url", "https://[::ffff:127.0.0.1]/jwks"),
+        ("fhir_servers", "http://ehr.example.org/r4"),
+        ("fhir_servers", "https://0.0.0.0/r4"),
+    ] {
+        let keys = if key == "jwks_url" { url } else { "https://ehr.example.org/jwks" };
+        let servers = if key == "jwks_url" { "https://ehr.example.org/r4" } else { url };
+        let client = format!("issuer = 'https://ehr.example.org'\njwks_url = '{keys}'\nfhir_servers = ['{servers}']");
+        let refused = message(with_client("mode = 'production'", &client));
+        assert!(refused.contains(&format!("cds_client.{key}")) && refused.contains(url), "{refused}");
+        assert!(refused.contains("allow_plain_http"), "{refused}");
+        assert!(with_client("mode = 'production'\nallow_plain_http = true", &client).is_ok(), "{url}");
+        assert!(with_client("mode = 'development'", &client).is_ok(), "{url}");
+    }
+}
+
+#[test]
+fn an_address_of_a_client_that_is_none_is_refused_in_every_mode() {
+    for url in
+        ["ehr.example.org/jwks", "ftp://ehr.example.org", "https://", "https://good@evil.example/jwks", "https://a b/"]
+    {
+        let client = format!("issuer = 'https://ehr.example.org'\njwks_url = '{url}'");
+        assert!(message(with_client("mode = 'development'", &client)).contains("cds_client.jwks_url"), "{url}");
+    }
+}
+
+#[test]
+fn the_public_sandbox_is_no_client_of_production() {
+    let client =
+        "issuer = 'https://sandbox.cds-hooks.org'\njwks_url = 'https://sandbox.cds-hooks.org/.well-known/jwks.json'";
+    let refused = message(with_client("mode = 'production'\nallow_plain_http = true", client));
+    assert!(refused.contains("cds_client.issuer") && refused.contains("private key"), "{refused}");
+    assert!(with_client("mode = 'development'", client).is_ok());
+}
+
+#[test]
+fn an_algorithm_that_cannot_be_verified_is_refused() {
+    for algorithm in ["ES512", "HS256", "none", ""] {
+        let client = format!("issuer = 'https://e.org'\njwks_file = 'a.json'\nalgorithms = ['{algorithm}']");
+        assert!(message(with_client("mode = 'development'", &client)).contains("cds_client.algorithms"), "{algorithm}");
+    }
 }

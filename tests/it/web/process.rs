@@ -28,9 +28,46 @@ fn a_misspelt_setting_ends_the_start_with_code_2_and_the_nearest_key() {
 }
 
 #[test]
-fn production_does_not_start_while_tokens_cannot_be_verified() {
+fn production_does_not_start_without_tls() {
     assert!(refused(&[]).contains("server.mode"));
-    assert!(refused(&[("PRODROME__SERVER__ALLOW_PLAIN_HTTP", "true")]).contains("verify the tokens"));
+    assert!(refused(&[("PRODROME__SERVER__PUBLIC_URL", "http://cds.example.org")]).contains("server.mode"));
+}
+
+#[test]
+fn files_of_tls_that_cannot_be_used_end_the_start_with_code_2() {
+    let file = |name: &str| format!("{}/tests/fixtures/trust/{name}", env!("CARGO_MANIFEST_DIR"));
+    let (certificate, key, none) = (file("server.pem"), file("server.key.pem"), file("README.md"));
+    for (certificate, key, authority, named) in [
+        ("nowhere.pem", &*key, "", "server.tls.cert_file"),
+        (&*none, &*key, "", "server.tls.cert_file"),
+        (&*certificate, "nowhere.pem", "", "server.tls.key_file"),
+        (&*certificate, &*file("client.key.pem"), "", "server.tls.key_file"),
+        (&*certificate, &*none, "", "server.tls.key_file"),
+        (&*certificate, &*key, "nowhere.pem", "server.tls.client_ca_file"),
+        (&*certificate, &*key, &*none, "server.tls.client_ca_file"),
+    ] {
+        let message = refused(&[
+            ("PRODROME__SERVER__TLS__CERT_FILE", certificate),
+            ("PRODROME__SERVER__TLS__KEY_FILE", key),
+            ("PRODROME__SERVER__TLS__CLIENT_CA_FILE", authority),
+        ]);
+        assert!(message.contains(named) && message.contains("; give "), "{message}");
+    }
+}
+
+#[test]
+fn a_client_that_cannot_be_used_ends_the_start_with_code_2() {
+    for (client, named) in [
+        ("issuer = 'https://e.org', jwks_file = 'nowhere.json'", "cds_client.jwks_file"),
+        ("issuer = 'https://e.org', jwks_file = '/dev/null'", "cds_client.jwks_file"),
+        ("issuer = 'https://e.org', jwks_url = 'not an address'", "cds_client.jwks_url"),
+        ("issuer = 'https://sandbox.cds-hooks.org', jwks_url = 'https://e.org/jwks'", "cds_client.issuer"),
+    ] {
+        let client = format!("[{{ name = 'ehr', {client} }}]");
+        let environment = [("PRODROME__SERVER__ALLOW_PLAIN_HTTP", "true"), ("PRODROME__CDS_CLIENT", &*client)];
+        let message = refused(&environment);
+        assert!(message.contains(named), "{message}");
+    }
 }
 
 #[test]

@@ -1,0 +1,84 @@
+//! What production asks of addresses: TLS on the way in, and TLS and no loopback on the way to clients.
+
+use super::SettingsError;
+use super::cds_client::{CdsClient, KeySource, wrong};
+use super::layers::Layers;
+use super::server::{Mode, Server};
+use std::net::IpAddr;
+
+/// Its private key is public, so that anyone can sign as this issuer.
+const PUBLIC_SANDBOX: &str = "https://sandbox.cds-hooks.org";
+/// What lifts the demands on addresses.
+const REMEDY: &str =
+    "write an https address of another machine, or set `server.allow_plain_http = true` in a closed network";
+
+/// Checks what only all settings together show.
+pub(super) fn check(layers: &Layers, server: &Server, clients: &[CdsClient]) -> Result<(), SettingsError> {
+    for client in clients {
+        let keys = match &client.keys {
+            KeySource::Url(url) => Some(("jwks_url", url)),
+            KeySource::File(_) => None,
+        };
+        let servers = client.fhir_servers.iter().map(|url| ("fhir_servers", url));
+        for (key, url) in keys.into_iter().chain(servers) {
+            let address = Address::read(url).ok_or_else(|| {
+                wrong(key, url, "it is no http or https address", "write it like \"https://ehr.example.org/jwks\"")
+            })?;
+            if server.mode == Mode::Production && !server.allow_plain_http {
+                address.check_for_production().map_err(|reason| wrong(key, url, reason, REMEDY))?;
+            }
+        }
+        if server.mode == Mode::Production && client.issuer.trim_end_matches('/') == PUBLIC_SANDBOX {
+            return Err(wrong(
+                "issuer",
+                &client.issuer,
+                "the private key of this issuer is public, so anyone could call as it",
+                "take this client out, or set `server.mode = \"development\"`",
+            ));
+        }
+    }
+    check_way_in(layers, server)
+}
+
+fn check_way_in(layers: &Layers, server: &Server) -> Result<(), SettingsError> {
+    let https = server.public_url.as_ref().is_some_and(|url| url.starts_with("https://"));
+    if server.mode == Mode::Production && !server.allow_plain_http && server.tls.is_none() && !https {
+        return Err(layers.unusable(
+            "server.mode",
+            "production needs TLS: there is neither [server.tls] nor an https `server.public_url`",
+            "set one of them, or `server.allow_plain_http = true` in a closed network, or `server.mode = \"development\"`",
+        ));
+    }
+    Ok(())
+}
+
+/// An absolute http or https address without user, fragment and blanks.
+struct Address<'a> {
+    https: bool,
+    host: &'a str,
+}
+
+impl<'a> Address<'a> {
+    fn read(url: &'a str) -> Option<Self> {
+        let (scheme, rest) = url.split_once("://")?;
+        let authority = rest.split(['/', '?']).next()?;
+        let port = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
+        let host = port.map_or(authority, |at| &authority[..at]);
+        let strange = |letter: char| letter.is_whitespace() || letter.is_control() || "@#\\\"<>".contains(letter);
+        let fits = matches!(scheme, "http" | "https") && !host.is_empty() && !rest.contains(strange);
+        fits.then_some(Self { https: scheme == "https", host })
+    }
+
+    fn check_for_production(&self) -> Result<(), &'static str> {
+        let bare = self.host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
+        let here = match bare.parse::<IpAddr>() {
+            Ok(ip) => ip.to_canonical().is_loopback() || ip.to_canonical().is_unspecified(),
+            Err(_) => bare == "localhost" || bare.ends_with(".localhost"),
+        };
+        match (self.https, here) {
+            (false, _) => Err("production needs TLS on the way to a client"),
+            (true, true) => Err("in production no client is on this machine"),
+            (true, false) => Ok(()),
+        }
+    }
+}

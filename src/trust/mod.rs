@@ -1,0 +1,147 @@
+//! Who is calling: a token that an EHR signed in, a configured client out (CDS Hooks, "Security and Safety").
+//!
+//! Owns reading and verifying tokens, the keys of clients and the memory of tokens already used. Everything in
+//! a token is hostile until its signature is verified by a key that the settings lead to; nothing in it chooses
+//! where that key comes from. Knows no routes and no statuses, and never logs or stores a token.
+
+mod fetch;
+mod key_set;
+mod key_source;
+mod refusal;
+mod replay;
+mod token;
+
+pub use refusal::{Denied, Refusal};
+pub use replay::AdmitError;
+
+use crate::platform::database::Database;
+use crate::platform::settings::{self, CdsClient, Mode, Settings, SettingsError};
+use jiff::Timestamp;
+use jsonwebtoken::Algorithm;
+use key_source::Keys;
+use std::sync::Arc;
+use token::Claims;
+
+/// Every configured client with its keys.
+pub struct Trust {
+    clients: Vec<Client>,
+    public_url: Option<String>,
+    /// Development: calls that claim no configured issuer are anonymous.
+    anonymous: bool,
+    replay: replay::Replay,
+}
+
+/// One client, ready to verify.
+struct Client {
+    settings: Arc<CdsClient>,
+    algorithms: Vec<Algorithm>,
+    keys: Keys,
+}
+
+/// A call whose token was verified, but not yet whether it is used for the first time: see [`Trust::admit`].
+pub struct Verified {
+    pub client: Arc<CdsClient>,
+    jti: String,
+    /// Seconds since 1970.
+    expires: f64,
+}
+
+impl Trust {
+    /// Reads key files; key sets by URL are fetched at their first use.
+    ///
+    /// # Errors
+    /// A key file that cannot be read or is no JWK Set.
+    pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
+        let public_url = settings.server.public_url.clone();
+        let clients: Vec<Client> = settings.cds_clients.iter().map(Client::new).collect::<Result<_, _>>()?;
+        for client in clients.iter().filter(|client| public_url.is_none() && client.settings.audiences.is_empty()) {
+            let name = &client.settings.name;
+            tracing::warn!(name, "no token of this client can be accepted: set `server.public_url` or its `audiences`");
+        }
+        let anonymous = settings.server.mode == Mode::Development;
+        Ok(Self { clients, public_url, anonymous, replay: replay::Replay::default() })
+    }
+
+    /// Verifies the token of a call to `path` (without a final slash); `None`: an anonymous call that development
+    /// accepts. Runs on a web worker, because it may fetch keys.
+    ///
+    /// # Errors
+    /// Why the call has to be refused. The caller must not be told.
+    pub async fn verify(
+        &self,
+        authorization: &[&[u8]],
+        path: &str,
+        now: Timestamp,
+    ) -> Result<Option<Verified>, Denied> {
+        let known = |header: &&[u8]| token::claimed_issuer(header).is_some_and(|issuer| self.client(&issuer).is_some());
+        if self.anonymous && !authorization.iter().any(known) {
+            return Ok(None);
+        }
+        let bearer = token::bearer(authorization)?;
+        let issuer = token::issuer(bearer)?;
+        let client = self.client(&issuer).ok_or(Refusal::UnknownIssuer)?;
+        let verified = client.verify(bearer, self.public_url.as_deref(), path, now).await;
+        verified.map(Some).map_err(|refusal| refusal.of(&client.settings.name))
+    }
+
+    /// Remembers that the token was used, in the database that all replicas share.
+    ///
+    /// # Errors
+    /// When it was used before, or when the database does not answer.
+    pub async fn admit(&self, database: &Database, verified: &Verified, now: Timestamp) -> Result<(), AdmitError> {
+        // What the client was allowed ends with the token, not with the tolerance for clocks behind it.
+        if verified.client.allow_jti_reuse && token::seconds(now) < verified.expires {
+            return Ok(());
+        }
+        self.replay.admit(database, verified, now).await
+    }
+
+    fn client(&self, issuer: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.settings.issuer == issuer)
+    }
+}
+
+impl Client {
+    fn new(client: &CdsClient) -> Result<Self, SettingsError> {
+        let algorithms = client.algorithms.iter().map(|name| {
+            name.parse().map_err(|_| {
+                settings::unusable("cds_client.algorithms", name, "it is not known", "name algorithms of the example")
+            })
+        });
+        let (algorithms, keys) = (algorithms.collect::<Result<_, _>>()?, Keys::new(client)?);
+        Ok(Self { settings: Arc::new(client.clone()), algorithms, keys })
+    }
+
+    async fn verify(
+        &self,
+        bearer: &str,
+        public_url: Option<&str>,
+        path: &str,
+        now: Timestamp,
+    ) -> Result<Verified, Refusal> {
+        let header = token::header(bearer, &self.algorithms)?;
+        if let Some(jku) = &header.jku
+            && self.keys.url() != Some(jku)
+        {
+            return Err(Refusal::ForeignKeyUrl);
+        }
+        let key = self.keys.find(&header.kid).await?;
+        if !key.verifies(header.algorithm) {
+            return Err(Refusal::KeyNotForAlgorithm);
+        }
+        let claims: Claims = token::claims(bearer, &key.key, header.algorithm)?;
+        let expires = claims.expiry(now)?;
+        let addressed_here = |audience: &str| {
+            let here = public_url.and_then(|url| audience.strip_prefix(url)) == Some(path);
+            here || self.settings.audiences.iter().any(|known| known == audience)
+        };
+        if !claims.audience()?.any(addressed_here) {
+            return Err(Refusal::Audience);
+        }
+        let tenants = &self.settings.tenants;
+        if !tenants.is_empty() && !claims.tenant.as_ref().is_some_and(|tenant| tenants.contains(tenant)) {
+            return Err(Refusal::Tenant);
+        }
+        Ok(Verified { client: self.settings.clone(), jti: claims.jti()?, expires })
+    }
+}
