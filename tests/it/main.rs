@@ -8,6 +8,7 @@
 //! - `predict` charts on disk to written answers
 //! - `probe` a few labels on the state of a small trained reader
 //! - `profiles` the FHIR definitions of what is written
+//! - `read_back` FHIR servers on loopback that behave as badly as real ones
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
 //! - `trust` who may call: good tokens, and an attack corpus
@@ -23,6 +24,7 @@ mod planted;
 mod predict;
 mod probe;
 mod profiles;
+mod read_back;
 mod releases;
 mod shipped_model;
 mod trust;

@@ -88,6 +88,3 @@ pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -
     });
     join_all(reads).await
 }
-
-#[cfg(test)]
-mod tests;

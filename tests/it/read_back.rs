@@ -1,12 +1,13 @@
 //! Against little FHIR servers on loopback that behave as badly as real ones.
 
-use super::*;
 use actix_web::web::{self, Query};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
+use prodrome::decision_support::protocol::AccessToken;
+use prodrome::decision_support::read_back::{FhirBase, FhirReader, Limits, Unread, Wanted, read_back};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A FHIR server, and the `Authorization` headers that it saw.
 struct FhirServer {
