@@ -4,7 +4,7 @@
 //! demonstration and for tests.
 
 use crate::decision_support::answer_hook::HookParts;
-use crate::decision_support::service_definition::Catalogue;
+use crate::decision_support::service_definition::{Catalogue, Known};
 use crate::governance::audit::Audit;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
@@ -42,6 +42,7 @@ Addresses:
   GET  /cds-services                what this server offers, with prefetch templates
   POST /cds-services/ID             one hook call, answered with cards
   POST /cds-services/ID/feedback    what was done with a card
+       /v3/cds-services ...         the same for clients that speak CDS Hooks 3.0
   GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
 
 This version serves development mode only:
@@ -140,7 +141,7 @@ async fn load(
         settings::unusable("model.path", package, &error.to_string(), "give the folder of a model package")
     })?;
     let model = oracle.identity().to_string();
-    let catalogue = Catalogue::load(&settings.services, oracle.outcomes()).map_err(|error| {
+    let catalogue = Catalogue::load(&settings.services, Known::of(&*oracle)).map_err(|error| {
         let folder = settings.services.display().to_string();
         settings::unusable(
             "services.path",

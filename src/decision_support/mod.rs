@@ -3,6 +3,8 @@
 
 pub mod answer_hook;
 pub mod cards;
+pub mod occasions;
 pub mod prefetch;
 pub mod protocol;
+pub mod repair;
 pub mod service_definition;

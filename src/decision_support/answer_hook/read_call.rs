@@ -2,11 +2,14 @@
 
 use super::{CallFacts, HookError, HookParts};
 use crate::decision_support::cards::CallSeed;
+use crate::decision_support::occasions::{Begun, Happening, begun};
 use crate::decision_support::prefetch::{Arrived, PrefetchError, State};
-use crate::decision_support::protocol::{Context, HookRequest, RequestError};
+use crate::decision_support::protocol::{Context, HookContext, HookRequest, OpenedCall, RequestError, is_fhir_id};
+use crate::decision_support::repair::{Repair, Repairs, tolerance};
 use crate::decision_support::service_definition::Service;
 use crate::patient_record::chart::ChartReader;
-use crate::patient_record::timeline::{Second, SkipReason, Timeline};
+use crate::patient_record::timeline::{Second, SkipReason, Timeline, UnsignedOrder};
+use crate::platform::settings::Quirks;
 use crate::prediction::vocabulary::EncodedChart;
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -14,6 +17,8 @@ use tracing::info_span;
 
 /// Member of the request's `extension` that chooses the as-of time in development mode.
 const AS_OF: &str = "org.prodrome.as-of";
+/// Member of the request's `extension` in which Epic names the FHIR release of the context.
+const RELEASE: &str = "com.epic.cdshooks.request.fhir-version";
 
 /// A call, read and checked.
 pub(super) struct ReadCall {
@@ -25,6 +30,8 @@ pub(super) struct ReadCall {
     /// Declared keys that did not come, or not whole.
     pub unread: Vec<String>,
     pub data: Data,
+    /// What was bent so far to read it.
+    pub repairs: Repairs,
 }
 
 /// What came of the patient.
@@ -34,10 +41,17 @@ pub(super) enum Data {
     NoPatient,
     /// Required keys that did not come.
     Missing(Vec<String>),
+    /// A habit of the client's leaves nothing to read: answered without cards.
+    Withheld(Repair),
 }
 
 pub(super) struct Chart {
+    /// With the orders signed, where pairs are asked about that they begin.
     pub timeline: Timeline,
+    /// Orders that are being written and were chosen.
+    pub orders: Vec<UnsignedOrder>,
+    /// Pairs of the service whose occasion has come.
+    pub begun: Vec<Begun>,
     pub encoded: Arc<EncodedChart>,
 }
 
@@ -55,20 +69,58 @@ pub(super) async fn read_call(
 }
 
 fn read(parts: &HookParts, service: &Service, body: &[u8], facts: &CallFacts) -> Result<ReadCall, HookError> {
-    let request = info_span!("read_request").in_scope(|| HookRequest::read(body))?;
-    let hook = service.hook(&request.hook).ok_or(HookError::HookNotServed)?.to_owned();
+    let (hook, request) = info_span!("read_request").in_scope(|| read_request(service, body, facts.quirks))?;
     let as_of = settle_as_of(&request, facts)?;
     let arrived = info_span!("look_at_prefetch").in_scope(|| Arrived::look(&request.prefetch, &service.prefetch))?;
-    let data = read_chart(parts, service, &request.context, &arrived, as_of)?;
+    let data = match withheld(&request, facts.quirks) {
+        Some(repair) => Data::Withheld(repair),
+        None => read_chart(parts, service, (&request, &hook), &arrived, as_of)?,
+    };
+    let mut repairs = Repairs::default();
+    if hook != request.hook {
+        repairs.count(Repair::DeprecatedHook);
+    }
+    if !is_fhir_id(&request.context.patient_id) {
+        repairs.count(Repair::LongId);
+    }
     Ok(ReadCall {
         hook,
         seed: CallSeed::new(facts.issuer.as_deref(), &service.id, &request.hook_instance, body),
         hook_instance: request.hook_instance,
         as_of,
-        unread: arrived.unread().map(str::to_owned).collect(),
+        unread: unread(service, &arrived),
         context: request.context,
         data,
+        repairs,
     })
+}
+
+/// Declared keys that did not come, or not whole; of those that only some clients can fill, not the ones left out.
+fn unread(service: &Service, arrived: &Arrived<'_>) -> Vec<String> {
+    let beyond_some = |key: &str| service.prefetch.iter().any(|known| known.key == key && !known.is_simple());
+    let told = |key: &&str| arrived.state(key) != State::Absent || !beyond_some(key);
+    arrived.unread().filter(told).map(str::to_owned).collect()
+}
+
+/// The hook as the service is registered for it, and the rest of the body.
+fn read_request<'a>(service: &Service, body: &'a [u8], quirks: Quirks) -> Result<(String, HookRequest<'a>), HookError> {
+    let opened = OpenedCall::open(body)?;
+    let hook = service.hook(&opened.hook).ok_or(HookError::HookNotServed)?.to_owned();
+    Ok((hook, opened.read(tolerance(quirks))?))
+}
+
+/// What a client of this profile leaves out, or says in another release, so that there is nothing to answer about.
+fn withheld(request: &HookRequest<'_>, quirks: Quirks) -> Option<Repair> {
+    if quirks != Quirks::Epic {
+        return None;
+    }
+    let release = request.extension.optional_text(RELEASE, "extension").ok().flatten();
+    match &request.about.hook {
+        HookContext::OrderSelect { draft_orders: None, .. } | HookContext::OrderSign { draft_orders: None } => {
+            Some(Repair::OrdersWithheld)
+        }
+        _ => release.filter(|release| !release.eq_ignore_ascii_case("R4")).map(|_| Repair::OtherRelease),
+    }
 }
 
 /// The time of the call, never a timestamp of the prefetch; in development mode a call may choose another.
@@ -89,7 +141,7 @@ fn settle_as_of(request: &HookRequest<'_>, facts: &CallFacts) -> Result<Second, 
 fn read_chart(
     parts: &HookParts,
     service: &Service,
-    context: &Context,
+    (request, hook): (&HookRequest<'_>, &str),
     arrived: &Arrived<'_>,
     as_of: Second,
 ) -> Result<Data, HookError> {
@@ -105,7 +157,10 @@ fn read_chart(
     for document in &arrived.documents {
         reader.take_json(document.get().as_bytes()).map_err(|_| PrefetchError::NotFhir { key: None })?;
     }
-    let Some(mut timeline) = reader.finish_one(&context.patient_id) else {
+    if !service.pairs.is_empty() {
+        take_orders(&mut reader, &request.about.hook, as_of)?;
+    }
+    let Some((mut timeline, orders)) = reader.finish_one_with_orders(&request.context.patient_id) else {
         return Ok(match patient_key.filter(|key| key.required) {
             Some(key) => Data::Missing(vec![key.key.clone()]),
             None => Data::NoPatient,
@@ -114,6 +169,35 @@ fn read_chart(
     for (resource_type, count) in &arrived.not_sent {
         timeline.skipped.count_many(resource_type, SkipReason::NotSent, *count);
     }
-    let encoded = Arc::new(parts.predictor.oracle().encode(&timeline, as_of));
-    Ok(Data::Chart(Box::new(Chart { timeline, encoded })))
+    let now = Happening { hook, context: &request.context, timeline: &timeline, orders: &orders, as_of };
+    let occasions = parts.predictor.oracle().occasions();
+    let begun = occasions.map(|occasions| begun(service, occasions, &now)).unwrap_or_default();
+    let encoded = parts.predictor.oracle().encode(&timeline, as_of);
+    if begun.iter().all(|one| one.order.is_none()) {
+        return Ok(Data::Chart(Box::new(Chart { timeline, orders, begun, encoded: Arc::new(encoded) })));
+    }
+    // The model reads the orders as signed; what is already there, and how much was read, is of the record alone.
+    let timeline = timeline.once_signed(&orders);
+    let foreseen = parts.predictor.oracle().encode(&timeline, as_of);
+    let encoded = EncodedChart { standing: encoded.standing, events_read: encoded.events_read, ..foreseen };
+    Ok(Data::Chart(Box::new(Chart { timeline, orders, begun, encoded: Arc::new(encoded) })))
+}
+
+/// Takes the orders of the session that were chosen: of order-select those selected, of order-sign all.
+fn take_orders(reader: &mut ChartReader, hook: &HookContext<'_>, as_of: Second) -> Result<(), RequestError> {
+    let (draft_orders, selections) = match hook {
+        HookContext::OrderSelect { selections, draft_orders } => (draft_orders, Some(selections)),
+        HookContext::OrderSign { draft_orders } => (draft_orders, None),
+        _ => return Ok(()),
+    };
+    let Some(orders) = draft_orders else { return Ok(()) };
+    let names = |selection: &str, resource_type: &str, id: &str| {
+        let before = selection.strip_suffix(id).and_then(|rest| rest.strip_suffix('/'));
+        !id.is_empty() && before.and_then(|rest| rest.rsplit('/').next()) == Some(resource_type)
+    };
+    let chosen = |resource_type: &str, id: &str| {
+        selections.is_none_or(|all| all.iter().any(|selection| names(selection, resource_type, id)))
+    };
+    let taken = reader.take_orders(orders.get(), as_of, chosen);
+    taken.map_err(|_| RequestError::wrong("context.draftOrders", "a Bundle"))
 }

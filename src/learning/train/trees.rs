@@ -299,8 +299,9 @@ impl<'a> Sample<'a> {
     fn beyond(&self, start: &Forest) -> Self {
         let rows = self.y.len();
         let columns = 1 + self.kept.iter().copied().max().unwrap_or(0);
-        let wanted: Vec<usize> =
-            (0..self.kept.len()).filter(|&at| start.nodes.iter().any(|node| node.column == self.kept[at] as u32)).collect();
+        let wanted: Vec<usize> = (0..self.kept.len())
+            .filter(|&at| start.nodes.iter().any(|node| node.column == self.kept[at] as u32))
+            .collect();
         let mut row = vec![f32::NAN; columns];
         let mut weight = self.weight.clone();
         for (at, weight) in weight.iter_mut().enumerate() {

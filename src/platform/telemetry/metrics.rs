@@ -49,11 +49,16 @@ pub const FEEDBACK: Metric = metric(
     MetricKind::Counter,
     "Feedback entries stored, by service and whether the card is known",
 );
+pub const REPAIRS: Metric = metric(
+    "prodrome_repairs_total",
+    MetricKind::Counter,
+    "What was bent for a client in requests and answers, by kind and client name",
+);
 pub const READY: Metric =
     metric("prodrome_ready", MetricKind::Gauge, "1 when model and database are ready and calls are served, else 0");
 
 /// The whole list.
-pub const ALL: [Metric; 10] = [
+pub const ALL: [Metric; 11] = [
     HTTP_REQUESTS,
     HTTP_SECONDS,
     HOOK_CALLS,
@@ -63,6 +68,7 @@ pub const ALL: [Metric; 10] = [
     RESOURCES_SKIPPED,
     CALLS_REFUSED,
     FEEDBACK,
+    REPAIRS,
     READY,
 ];
 

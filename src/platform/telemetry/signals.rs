@@ -3,7 +3,7 @@
 //! Fields are counts, durations and words of ours. A service id is one of the configured ones.
 
 use super::metrics::{
-    CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS, HTTP_SECONDS, READY,
+    CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS, HTTP_SECONDS, READY, REPAIRS,
     RESOURCES_SKIPPED,
 };
 use metrics::{counter, gauge, histogram};
@@ -95,6 +95,27 @@ impl FeedbackStored<'_> {
         let known = (self.stored as u64).saturating_sub(unknown);
         counter!(FEEDBACK.name, "service" => service.clone(), "card" => "known").increment(known);
         counter!(FEEDBACK.name, "service" => service, "card" => "unknown").increment(unknown);
+    }
+}
+
+/// Something was bent for a client.
+pub struct Repaired<'a> {
+    pub kind: &'static str,
+    /// A name of the settings.
+    pub client: &'a str,
+    pub count: u64,
+}
+
+impl Repaired<'_> {
+    pub fn emit(&self) {
+        match self.kind {
+            "orders-withheld" => tracing::warn!(
+                client = self.client,
+                "orders were withheld from an order hook: check the service's registered address and the scope for unsigned orders"
+            ),
+            kind => tracing::debug!(kind, client = self.client, count = self.count, "bent for a client"),
+        }
+        counter!(REPAIRS.name, "kind" => self.kind, "client" => self.client.to_string()).increment(self.count);
     }
 }
 

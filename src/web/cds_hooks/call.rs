@@ -21,7 +21,12 @@ pub async fn call(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let parts = state.parts()?;
-    let facts = CallFacts { arrived: clock::now(), issuer: caller.issuer, development: state.development };
+    let facts = CallFacts {
+        arrived: clock::now(),
+        issuer: caller.issuer,
+        development: state.development,
+        ..CallFacts::default()
+    };
     let answer = answer_hook(&parts.hooks, &id, body.0, facts).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE, answer.cache.as_str())).json(answer.response))
 }
