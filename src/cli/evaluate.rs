@@ -1,12 +1,12 @@
 //! `prodrome evaluate`: judges a model package on test patients and writes JSON, Markdown and pictures.
 
-use crate::decision_support::service_definition::Catalogue;
+use crate::decision_support::service_definition::{Catalogue, Known};
 use crate::learning::evaluate::run::{Evaluation, Plan, Subject, evaluate};
 use crate::learning::evaluate::{faithfulness, plot, report, stress};
 use crate::learning::shard::{Dataset, Split};
 use crate::learning::truncate::{Sent, Truncation};
 use crate::prediction::answer::Oracle;
-use crate::prediction::model::{Model, Outcome};
+use crate::prediction::model::Model;
 use crate::prediction::phenotype::Phenotypes;
 use anyhow::{Context, bail};
 use clap::Args;
@@ -121,7 +121,7 @@ fn judge(arguments: &Evaluate) -> anyhow::Result<Evaluation> {
     let subject = Subject { oracle: &model, vocabulary: &model.vocabulary, phenotypes };
     let mut altered = if arguments.robustness { stress::robustness() } else { Vec::new() };
     if let Some(service) = &arguments.as_prefetched {
-        altered.extend(stress::as_prefetched(&templates(service, model.outcomes())?));
+        altered.extend(stress::as_prefetched(&templates(service, Known::of(&model))?));
     }
     let plan = Plan {
         labels: arguments.labels.as_deref(),
@@ -154,7 +154,7 @@ fn outcomes(path: &Path, packaged: &Phenotypes) -> anyhow::Result<Phenotypes> {
 }
 
 /// What each prefetch template of a service fetches, by resource type.
-fn templates(service: &Path, known: &[Outcome]) -> anyhow::Result<Vec<(String, Sent)>> {
+fn templates(service: &Path, known: Known<'_>) -> anyhow::Result<Vec<(String, Sent)>> {
     let id = service.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let folder = service.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let catalogue = Catalogue::load(folder, known)?;

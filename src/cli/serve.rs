@@ -4,7 +4,8 @@
 //! demonstration and for tests.
 
 use crate::decision_support::answer_hook::HookParts;
-use crate::decision_support::service_definition::Catalogue;
+use crate::decision_support::read_back::FhirReader;
+use crate::decision_support::service_definition::{Catalogue, Known};
 use crate::governance::audit::Audit;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
@@ -44,6 +45,7 @@ Addresses:
   GET  /cds-services                what this server offers, with prefetch templates
   POST /cds-services/ID             one hook call, answered with cards
   POST /cds-services/ID/feedback    what was done with a card
+       /v3/cds-services ...         the same for clients that speak CDS Hooks 3.0
   GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
 
 Production mode, the default, needs TLS and a [[cds_client]] table for each EHR (docs/guides/trust.md). To look around:
@@ -146,7 +148,7 @@ async fn load(
         settings::unusable("model.path", package, &error.to_string(), "give the folder of a model package")
     })?;
     let model = oracle.identity().to_string();
-    let catalogue = Catalogue::load(&settings.services, oracle.outcomes()).map_err(|error| {
+    let catalogue = Catalogue::load(&settings.services, Known::of(&*oracle)).map_err(|error| {
         let folder = settings.services.display().to_string();
         settings::unusable(
             "services.path",
@@ -163,6 +165,7 @@ async fn load(
     let hooks = HookParts {
         catalogue: Arc::new(catalogue),
         predictor: Arc::new(Predictor::start(oracle, size, settings.engine.cache_entries)?),
+        fhir: FhirReader::new(settings.fhir),
         audit: Audit::new(database.clone()),
         patience: settings.engine.deadline,
         documentation_url: settings.server.documentation_url,

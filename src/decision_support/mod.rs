@@ -3,7 +3,9 @@
 
 pub mod answer_hook;
 pub mod cards;
+pub mod occasions;
 pub mod prefetch;
 pub mod protocol;
 pub mod read_back;
+pub mod repair;
 pub mod service_definition;

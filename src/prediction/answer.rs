@@ -1,6 +1,7 @@
 //! What is asked of a model and what it answers, as plain data between the engine and everyone else.
 
 use super::model::Outcome;
+use super::occasion::Occasions;
 use super::pairs::KnownPair;
 use super::vocabulary::EncodedChart;
 use crate::patient_record::timeline::{Second, Timeline};
@@ -15,6 +16,17 @@ pub struct Question {
     /// than the risk itself; the riskiest (relative to the bound) first, at most `max_explained`.
     pub explain: Arc<[Explain]>,
     pub max_explained: usize,
+    /// Pairs whose occasion the as-of day is, as the asker knows.
+    pub pairs: Arc<[AskPair]>,
+}
+
+/// Ask for a pair, and for the reasons behind it when its risk is at least `at_least`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AskPair {
+    /// `readmission-30`
+    pub pair: Arc<str>,
+    /// Calibrated probability, 0 to 1.
+    pub at_least: f64,
 }
 
 /// Ask for the reasons behind one outcome when its risk is at least `at_least`.
@@ -31,8 +43,19 @@ pub struct Explain {
 pub struct Answer {
     pub risks: Vec<Risk>,
     pub reasons: Vec<Reasons>,
+    /// The pairs asked about that the model knows, in order of the question.
+    pub pairs: Vec<PairRisk>,
     /// Why nothing may be shown for this chart at all; the risks are computed all the same.
     pub abstained: Option<Abstention>,
+}
+
+/// What is said of one pair; its reason for silence holds that of the whole chart too.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PairRisk {
+    pub pair: Arc<str>,
+    pub risk: Risk,
+    /// Largest change first, by absolute value; empty below the bound that was asked for.
+    pub reasons: Vec<Reason>,
 }
 
 /// A calibrated probability for one outcome within one horizon.
@@ -128,6 +151,11 @@ pub trait Oracle: Send + Sync + 'static {
     /// The pairs of an occasion and an outcome that the model knows.
     fn pairs(&self) -> &[KnownPair] {
         &[]
+    }
+
+    /// The days that pairs begin with; `None` where the model knows of none.
+    fn occasions(&self) -> Option<&Occasions> {
+        None
     }
 
     /// The risks of every chart at its as-of day, which the asker knows to be an occasion, in the order of

@@ -4,13 +4,14 @@
 //! risks, moved along the calibration line, and kept from falling with a longer horizon. Reasons are found by
 //! leaving facts out. Refuses to load a package whose parts do not match.
 
-use super::answer::{Abstention, Answer, Explain, Oracle, Question, Reason, Reasons, Risk};
+use super::answer::{Abstention, Answer, AskPair, Explain, Oracle, PairRisk, Question, Reason, Reasons, Risk};
 use super::distance::Distance;
 use super::false_alerts::FalseAlerts;
 use super::network::{
     Facts, Hazards, History, NetworkConfig, Parameters, Reader, ReaderConfig, Reading, Transformer, Trees, facts, risk,
     text_buckets,
 };
+use super::occasion::Occasions;
 use super::package::{CALIBRATION, DISTANCE, Fitted, Limits, PHENOTYPES, Package, VOCABULARY};
 use super::pairs::{KnownPair, pairs};
 use super::phenotype::{Group, Phenotypes, Standing};
@@ -129,15 +130,6 @@ impl Model {
         (self.text_buckets, self.context)
     }
 
-    /// Risk of each reading's outcomes, averaged over readers and calibrated: `[reading][computed]`.
-    fn risks(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f64>>> {
-        Ok(self
-            .raw(readings)?
-            .iter()
-            .map(|raw| self.calibrated(raw).into_iter().map(|one| one.risk).collect())
-            .collect())
-    }
-
     /// Risk of each reading's outcomes averaged over readers, not calibrated: `[reading][outcome and horizon]`, in the
     /// order of [`Oracle::outcomes`]. For who calibrates anew; nobody is shown these.
     pub fn raw(&self, readings: &[Reading]) -> candle_core::Result<Vec<Vec<f64>>> {
@@ -230,8 +222,15 @@ impl Model {
         limit.is_some_and(|(limit, distance)| distance.of(raw) > limit)
     }
 
-    fn answer_one(&self, question: &Question, history: &History, raw: &[f64]) -> candle_core::Result<Answer> {
+    /// Answers the question of one row of a batch.
+    fn answer_one(
+        &self,
+        question: &Question,
+        history: &History,
+        (by_reader, row): (&[Vec<Hazards>], usize),
+    ) -> candle_core::Result<Answer> {
         let chart = &question.chart;
+        let raw = &self.averages(by_reader, row);
         let age = history.age_years(chart.as_of_day) as f64;
         let risks: Vec<Risk> = self
             .computed
@@ -257,7 +256,34 @@ impl Model {
             None => self.reasons(question, history, &risks)?,
             Some(_) => Vec::new(),
         };
-        Ok(Answer { risks, reasons, abstained })
+        let known =
+            |asked: &AskPair| self.pairs.iter().find(|pair| *pair.name == *asked.pair).zip(Some(asked.at_least));
+        let mut pairs = Vec::new();
+        for (pair, at_least) in question.pairs.iter().filter_map(known) {
+            let raw = self.average(by_reader, row, pair.outcome, pair.bins);
+            pairs.push(self.pair_risk(pair, pair.risk(chart, age, raw, abstained), at_least, question, history)?);
+        }
+        Ok(Answer { risks, reasons, pairs, abstained })
+    }
+
+    /// A pair's risk with the reasons behind it, if it is to be shown.
+    fn pair_risk(
+        &self,
+        pair: &KnownPair,
+        risk: Risk,
+        at_least: f64,
+        question: &Question,
+        history: &History,
+    ) -> candle_core::Result<PairRisk> {
+        let reading = Reading { history, day: question.chart.as_of_day, without: &[] };
+        let calibrated = |by_reader: &[Vec<Hazards>], row: usize| {
+            pair.fitted.line.apply(self.average(by_reader, row, pair.outcome, pair.bins))
+        };
+        let reasons = match risk.abstained.is_none() && risk.risk >= at_least {
+            true => self.reasons_of((pair.outcome, pair.bins), risk.risk, reading, calibrated)?,
+            false => Vec::new(),
+        };
+        Ok(PairRisk { pair: pair.name.clone(), risk, reasons })
     }
 
     /// Reasons for the outcomes that were asked about and reach their bound, the farthest above it first.
@@ -278,9 +304,26 @@ impl Model {
 
     fn reasons_for(&self, index: usize, with: f64, reading: Reading) -> candle_core::Result<Reasons> {
         let computed = &self.computed[index];
+        let calibrated = |by_reader: &[Vec<Hazards>], row: usize| {
+            self.calibrated(&self.averages(by_reader, row)).get(index).map_or(with, |one| one.risk)
+        };
+        let reasons = self.reasons_of((computed.outcome, computed.bins), with, reading, calibrated)?;
+        let outcome = &self.outcomes[index];
+        Ok(Reasons { phenotype: outcome.phenotype.clone(), horizon_days: outcome.horizon_days, reasons })
+    }
+
+    /// The facts whose leaving-out moves the risk of an outcome within so many bins most. `with`: the risk with all of
+    /// them; `calibrated`: the same risk of a row of hazards.
+    fn reasons_of(
+        &self,
+        (outcome, bins): (usize, usize),
+        with: f64,
+        reading: Reading,
+        calibrated: impl Fn(&[Vec<Hazards>], usize) -> f64,
+    ) -> candle_core::Result<Vec<Reason>> {
         let mut effects: HashMap<u32, f64> = HashMap::new();
         for one in &self.readers {
-            for (key, effect) in one.reader.influence(reading, computed.outcome, computed.bins)? {
+            for (key, effect) in one.reader.influence(reading, outcome, bins)? {
                 *effects.entry(key).or_default() += one.weight * f64::from(effect);
             }
         }
@@ -291,21 +334,20 @@ impl Model {
         let keys: Vec<u32> = effects.into_iter().map(|(key, _)| key).collect();
         let readings: Vec<Reading> =
             keys.iter().map(|key| Reading { without: std::slice::from_ref(key), ..reading }).collect();
-        let without = self.risks(&readings)?;
+        let without = self.hazards(&readings)?;
         let occurring = reading.history.occurrences(reading.day, &keys);
         let mut reasons: Vec<Reason> = occurring
             .into_iter()
-            .zip(without)
-            .map(|((latest, occurrences), risks)| Reason {
+            .enumerate()
+            .map(|(row, (latest, occurrences))| Reason {
                 event: latest as u32,
                 occurrences,
-                risk_without: risks[index],
+                risk_without: calibrated(&without, row),
             })
             .collect();
         reasons.sort_by(|a, b| (b.risk_without - with).abs().total_cmp(&(a.risk_without - with).abs()));
         reasons.truncate(MOST_REASONS);
-        let outcome = &self.outcomes[index];
-        Ok(Reasons { phenotype: outcome.phenotype.clone(), horizon_days: outcome.horizon_days, reasons })
+        Ok(reasons)
     }
 
     /// Whether a key is one that says nothing to a clinician, such as a review that falls due at every visit.
@@ -422,6 +464,10 @@ impl Oracle for Model {
         &self.pairs
     }
 
+    fn occasions(&self) -> Option<&Occasions> {
+        Some(&self.phenotypes.occasions)
+    }
+
     fn pair_risks(&self, charts: &[EncodedChart]) -> Vec<Vec<Risk>> {
         let risks = self.pair_risks_of(charts);
         risks.unwrap_or_else(|error| panic!("the network cannot read a window that was built for it: {error}"))
@@ -435,9 +481,9 @@ impl Oracle for Model {
             .zip(batch)
             .map(|(history, question)| Reading { history, day: question.chart.as_of_day, without: &[] })
             .collect();
-        let answers = self.raw(&readings).and_then(|raw| {
-            let each = batch.iter().zip(&histories).zip(&raw);
-            each.map(|((question, history), raw)| self.answer_one(question, history, raw)).collect()
+        let answers = self.hazards(&readings).and_then(|by_reader| {
+            let each = batch.iter().zip(&histories).enumerate();
+            each.map(|(row, (question, history))| self.answer_one(question, history, (&by_reader, row))).collect()
         });
         // Shapes were proved at loading and windows are built here: a failure is a fault of this program.
         answers.unwrap_or_else(|error| panic!("the network cannot read a window that was built for it: {error}"))

@@ -7,7 +7,7 @@
 use super::network::{BIN_EDGES_DAYS, NetworkConfig};
 use super::phenotype::PhenotypeError;
 use super::vocabulary::Fact;
-use crate::patient_record::timeline::Kind;
+use crate::patient_record::timeline::{Event, Kind, SECONDS_PER_DAY, Second};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -132,6 +132,35 @@ impl Occasions {
         }
         all
     }
+
+    /// The occasions that an order would make if it were signed at `at`, as [`Self::days`] would find them. `past`: what
+    /// was known before.
+    pub fn started_by(&self, order: &Event, past: &[Event], at: Second) -> Vec<&str> {
+        let mut starts = self.of_fact(&Fact::of(order));
+        let day = |second: Second| second.div_euclid(SECONDS_PER_DAY);
+        for earlier in past.iter().filter(|event| event.kind == order.kind) {
+            if starts.is_empty() {
+                break;
+            }
+            let makes = self.of_fact(&Fact::of(earlier));
+            let days = day(at) - day(earlier.known);
+            let renewed = |index: u16| days < i64::from(self.occasions[index as usize].1.new_after_days.unwrap_or(1));
+            starts.retain(|&index| !(makes.contains(&index) && renewed(index)));
+        }
+        starts.into_iter().map(|index| self.occasions[index as usize].0.as_str()).collect()
+    }
+
+    /// Every occasion that is a discharge.
+    pub fn discharges(&self) -> Vec<&str> {
+        let is_one = |(_, occasion): &&(String, Occasion)| occasion.rule == OccasionRule::Discharge;
+        self.occasions.iter().filter(is_one).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// The occasions that the end of this encounter would make. `beginning`: the event of its beginning.
+    pub fn ended_by(&self, beginning: &Event) -> Vec<&str> {
+        let end = Fact { kind: Kind::EncounterEnd, ..Fact::of(beginning) };
+        self.of_fact(&end).into_iter().map(|index| self.occasions[index as usize].0.as_str()).collect()
+    }
 }
 
 impl Occasion {
@@ -200,6 +229,30 @@ mod tests {
         let days = occasions.days([100, 100, 829, 1_558, 2_288, 9_000].into_iter().map(|day| (day, &ace[..])));
         assert_eq!(days[ace[0] as usize], [100, 2_288, 9_000]);
         assert!(days.iter().enumerate().all(|(index, days)| index == ace[0] as usize || days.is_empty()));
+    }
+
+    #[test]
+    fn an_order_being_written_starts_what_was_not_ordered_within_two_years_and_nothing_else() {
+        use crate::patient_record::terminology::{Code, CodeSystem};
+        use crate::patient_record::timeline::Value;
+        let occasions = Phenotypes::parse(DEFAULT).unwrap().occasions;
+        let event = |kind, code: &str, display: &str, day: i64| {
+            let code = Code { system: CodeSystem::RxNorm, code: code.into(), display: display.into() };
+            Event { known: day * SECONDS_PER_DAY, clinical_offset: 0, kind, code, value: Value::None, source: 0 }
+        };
+        let both = event(Kind::Medication, "1", "hydrochlorothiazide 12.5 MG / lisinopril 20 MG Oral Tablet", 3_000);
+        let at = both.known;
+        let starts = |past: &[Event]| occasions.started_by(&both, past, at).join(" ");
+        assert_eq!(starts(&[]), "new-ace-inhibitor new-diuretic");
+        assert_eq!(starts(&[event(Kind::Medication, "2", "lisinopril 10 MG", 2_271)]), "new-diuretic");
+        assert_eq!(
+            starts(&[event(Kind::Medication, "2", "lisinopril 10 MG", 2_270)]),
+            "new-ace-inhibitor new-diuretic"
+        );
+        let given = event(Kind::MedicationAdministration, "2", "lisinopril 10 MG", 2_999);
+        assert_eq!(starts(&[given]), "new-ace-inhibitor new-diuretic");
+        assert_eq!(occasions.discharges(), ["discharge"]);
+        assert!(occasions.ended_by(&event(Kind::Encounter, "AMB", "", 2_999)).is_empty());
     }
 
     #[test]

@@ -6,6 +6,7 @@
 
 use super::answer::{Abstention, Risk};
 use super::network::NetworkConfig;
+use super::occasion::OccasionRule;
 use super::package::{FittedPair, OCCASIONS, Package, PackageError};
 use super::phenotype::{Phenotypes, Standing};
 use super::vocabulary::EncodedChart;
@@ -19,6 +20,7 @@ pub struct KnownPair {
     /// What a clinician reads.
     pub title: String,
     pub occasion: String,
+    pub rule: OccasionRule,
     /// The outcome's name.
     pub phenotype: Arc<str>,
     pub within_days: u32,
@@ -43,10 +45,13 @@ impl KnownPair {
     /// A fitted pair as the phenotypes define it; `None` where they do not.
     pub fn new(fitted: FittedPair, phenotypes: &Phenotypes) -> Option<Self> {
         let pair = phenotypes.occasions.pair(&fitted.pair)?;
+        let occasions = &phenotypes.occasions;
+        let (_, occasion) = &occasions.occasions[occasions.index(&pair.occasion)?];
         Some(Self {
             name: fitted.pair.as_str().into(),
             title: pair.title.clone(),
             occasion: pair.occasion.clone(),
+            rule: occasion.rule,
             phenotype: pair.outcome.as_str().into(),
             within_days: pair.within_days,
             outcome: phenotypes.index(&pair.outcome)?,
@@ -181,7 +186,8 @@ within_days = 365
         let asked = chart(Standing::AtRisk, model.phenotypes.outcomes.len());
         let before = Package::open(shipped()).unwrap().parts().contains_key(OCCASIONS);
         assert_eq!(model.pair_risks(std::slice::from_ref(&asked))[0].is_empty(), !before);
-        let question = Question { chart: Arc::new(asked), explain: Arc::new([]), max_explained: 0 };
+        let question =
+            Question { chart: Arc::new(asked), explain: Arc::new([]), max_explained: 0, pairs: Arc::from([]) };
         assert_eq!(model.answer(&[question])[0].risks.len(), model.outcomes().len());
         let error = with_pairs(&[fitted("never", None)]).err().unwrap().to_string();
         assert!(error.contains("`occasions.json` names a pair that `phenotypes.toml` does not define"), "{error}");

@@ -74,6 +74,11 @@ impl Predictor {
             feed_number(&mut hash, explain.horizon_days.into());
             feed_number(&mut hash, explain.at_least.to_bits());
         }
+        feed_number(&mut hash, question.pairs.len() as u64);
+        for asked in question.pairs.iter() {
+            feed_text(&mut hash, &asked.pair);
+            feed_number(&mut hash, asked.at_least.to_bits());
+        }
         Fingerprint(hash.finalize().into())
     }
 
@@ -190,6 +195,7 @@ mod tests {
                     abstained: None,
                 }],
                 reasons: vec![],
+                pairs: vec![],
                 abstained: None,
             };
             batch.iter().map(|question| answer(risk(question))).collect()
@@ -219,7 +225,7 @@ mod tests {
     }
 
     fn question(as_of_day: i32) -> Question {
-        Question { chart: Arc::new(chart(as_of_day, 0)), explain: Arc::new([]), max_explained: 0 }
+        Question { chart: Arc::new(chart(as_of_day, 0)), explain: Arc::new([]), max_explained: 0, pairs: Arc::from([]) }
     }
 
     fn start(oracle: &Arc<AgeCurve>, queue_length: usize) -> Arc<Predictor> {

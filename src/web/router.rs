@@ -19,6 +19,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list("/cds-services", discovery::discovery))
         .service(write("/cds-services/{id}", call::call))
         .service(write("/cds-services/{id}/feedback", feedback::feedback))
+        // EHRs that speak 3.0: the same services.
+        .service(list("/v3/cds-services", discovery::discovery_v3))
+        .service(write("/v3/cds-services/{id}", call::call))
+        .service(write("/v3/cds-services/{id}/feedback", feedback::feedback))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))
         .service(read("/readyz", health::readyz))

@@ -3,9 +3,12 @@
 use crate::oracle::AgeOracle;
 use prodrome::decision_support::answer_hook::{CallFacts, HookAnswer, HookError, HookParts, answer_hook};
 use prodrome::decision_support::prefetch::PrefetchError;
-use prodrome::decision_support::service_definition::Catalogue;
+use prodrome::decision_support::read_back::FhirReader;
+use prodrome::decision_support::service_definition::{Catalogue, Known};
 use prodrome::governance::audit::Audit;
 use prodrome::platform::database::Database;
+use prodrome::platform::settings::FhirLimits;
+use prodrome::platform::settings::Quirks;
 use prodrome::prediction::answer::Oracle;
 use prodrome::prediction::model::Model;
 use prodrome::prediction::predictor::{CacheStatus, EngineSize, Predictor};
@@ -20,12 +23,13 @@ async fn spine(services: &Path, folder: &Path) -> Arc<HookParts> {
 }
 
 async fn spine_of(oracle: Arc<dyn Oracle>, services: &Path, folder: &Path) -> Arc<HookParts> {
-    let catalogue = Catalogue::load(services, oracle.outcomes()).expect("valid services");
+    let catalogue = Catalogue::load(services, Known::of(&*oracle)).expect("valid services");
     let size = EngineSize { threads: 1, token_budget: 2048, queue_length: 8 };
     let database = Database::open(&format!("sqlite:{}", folder.join("test.sqlite").display())).await.expect("open");
     Arc::new(HookParts {
         catalogue: Arc::new(catalogue),
         predictor: Arc::new(Predictor::start(oracle, size, 100).expect("threads")),
+        fhir: FhirReader::new(FhirLimits { patience: Duration::from_secs(1), bytes: 1 << 20, pages: 2, requests: 2 }),
         audit: Audit::new(database),
         patience: Duration::from_secs(20),
         documentation_url: None,
@@ -33,7 +37,8 @@ async fn spine_of(oracle: Arc<dyn Oracle>, services: &Path, folder: &Path) -> Ar
 }
 
 async fn ask(parts: &Arc<HookParts>, service: &str, request: &Value) -> Result<HookAnswer, HookError> {
-    let facts = CallFacts { arrived: prodrome::platform::clock::now(), issuer: None, development: true };
+    let arrived = prodrome::platform::clock::now();
+    let facts = CallFacts { arrived, development: true, ..CallFacts::default() };
     answer_hook(parts, service, request.to_string().into_bytes(), facts).await
 }
 
@@ -162,4 +167,54 @@ fn check_example(file: &Path, expect: &Value, answer: Result<HookAnswer, HookErr
             }
         }
     }
+}
+
+/// A call of an Epic client.
+async fn ask_as_epic(parts: &Arc<HookParts>, service: &str, request: &Value) -> Result<HookAnswer, HookError> {
+    let arrived = prodrome::platform::clock::now();
+    let facts = CallFacts { arrived, quirks: Quirks::Epic, client: Some("north".into()), ..CallFacts::default() };
+    answer_hook(parts, service, request.to_string().into_bytes(), facts).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epic_client_gets_an_answer_without_cards_where_others_are_told_what_is_missing() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = spine(shipped(), folder.path()).await;
+    let mut without_patient = request("c-1");
+    without_patient["prefetch"] = json!({});
+    let mut without_orders = request("c-1");
+    without_orders["hook"] = "order-sign".into();
+    let mut of_another_release = request("c-1");
+    of_another_release["extension"] = json!({"com.epic.cdshooks.request.fhir-version": "STU3"});
+    for (service, call) in [
+        ("early-detection", &without_patient),
+        ("order-outlook", &without_orders),
+        ("early-detection", &of_another_release),
+    ] {
+        let answer = ask_as_epic(&parts, service, call).await.unwrap_or_else(|error| panic!("{service}: {error}"));
+        assert!(answer.response.cards.is_empty(), "{service}");
+    }
+    assert!(matches!(ask(&parts, "early-detection", &without_patient).await, Err(HookError::Prefetch(_))));
+    assert!(matches!(ask(&parts, "order-outlook", &without_orders).await, Err(HookError::Request(_))));
+    let mut of_r4 = request("c-1");
+    of_r4["extension"] = json!({"com.epic.cdshooks.request.fhir-version": "R4"});
+    assert!(!ask_as_epic(&parts, "early-detection", &of_r4).await.expect("an answer").response.cards.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_epic_client_gets_one_action_a_suggestion() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let parts = spine(shipped(), folder.path()).await;
+    let text = std::fs::read_to_string("cds-services/order-outlook/examples/nsaid-started.json").expect("an example");
+    let mut call = serde_json::from_str::<Value>(&text).expect("JSON")["request"].clone();
+    call["prefetch"]["observations"]["entry"][0]["resource"]["effectiveDateTime"] =
+        prodrome::platform::clock::now().to_string().into();
+    let actions = |answer: HookAnswer| -> Vec<usize> {
+        let suggestions = answer.response.cards.into_iter().flat_map(|card| card.suggestions);
+        suggestions.map(|suggestion| suggestion.actions.len()).collect()
+    };
+    let plain = actions(ask(&parts, "order-outlook", &call).await.expect("an answer"));
+    let epic = actions(ask_as_epic(&parts, "order-outlook", &call).await.expect("an answer"));
+    assert!(plain.contains(&2), "{plain:?}");
+    assert!(epic.iter().all(|actions| *actions == 1) && epic.len() > plain.len(), "{epic:?}");
 }

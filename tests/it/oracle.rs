@@ -1,8 +1,14 @@
 //! A small real model for tests of everything around a model: each risk is a logistic curve over age.
 
+use prodrome::patient_record::timeline::Sex;
 use prodrome::patient_record::timeline::{Second, Timeline};
-use prodrome::prediction::answer::{Abstention, Answer, Explain, Oracle, Question, Reason, Reasons, Risk};
+use prodrome::prediction::answer::{Abstention, Answer, Explain, Oracle, PairRisk, Question, Reason, Reasons, Risk};
+use prodrome::prediction::calibration::{AgeSexTable, Line};
+use prodrome::prediction::interval::Spread;
 use prodrome::prediction::model::Outcome;
+use prodrome::prediction::occasion::Occasions;
+use prodrome::prediction::package::FittedPair;
+use prodrome::prediction::pairs::KnownPair;
 use prodrome::prediction::phenotype::{DEFAULT, Phenotypes, Standing};
 use prodrome::prediction::vocabulary::{EncodedChart, Vocabulary, encode_timeline};
 use std::time::Duration;
@@ -15,6 +21,7 @@ pub struct AgeOracle {
     phenotypes: Phenotypes,
     vocabulary: Vocabulary,
     outcomes: Vec<Outcome>,
+    pairs: Vec<KnownPair>,
     /// How long a batch takes.
     pace: Duration,
 }
@@ -38,7 +45,8 @@ impl AgeOracle {
                 phenotypes.horizons_days.iter().map(move |&days| outcome(name, &phenotype.title, phenotype.group, days))
             })
             .collect();
-        Self { phenotypes, vocabulary: Vocabulary::new(vec![], vec![], vec![]), outcomes, pace }
+        let pairs = pairs(&phenotypes);
+        Self { phenotypes, vocabulary: Vocabulary::new(vec![], vec![], vec![]), outcomes, pairs, pace }
     }
 
     fn answer_one(&self, question: &Question) -> Answer {
@@ -65,8 +73,28 @@ impl AgeOracle {
         });
         let explained = question.explain.iter().filter(|explain| risk >= explain.at_least);
         let reasons = explained.take(question.max_explained).map(|explain| reasons(explain, chart, risk)).collect();
-        Answer { risks: risks.collect(), reasons, abstained }
+        let pairs = question.pairs.iter().filter_map(|asked| {
+            let pair = self.pairs.iter().find(|pair| pair.name == asked.pair)?;
+            let years = age.unwrap_or(0.0);
+            Some(PairRisk { pair: pair.name.clone(), risk: pair.risk(chart, years, risk, abstained), reasons: vec![] })
+        });
+        Answer { risks: risks.collect(), reasons, pairs: pairs.collect(), abstained }
     }
+}
+
+/// Every pair of the phenotypes, as sure as the model of ages is; those of metformin have no skill.
+fn pairs(phenotypes: &Phenotypes) -> Vec<KnownPair> {
+    let average = AgeSexTable::fit((30..90).map(|age| (f64::from(age), Sex::Female, age % 4 == 0)));
+    let fitted = |name: &str| FittedPair {
+        pair: name.into(),
+        line: Line::UNCHANGED,
+        spread: Spread { slope: 0.01, intercept: 0.01, both: 0.0 },
+        baseline: average.clone(),
+        silent: name.starts_with("metformin").then_some(Abstention::NoSkill),
+        skill: None,
+    };
+    let known = |name: &String| KnownPair::new(fitted(name), phenotypes).expect("a pair of the phenotypes");
+    phenotypes.occasions.pairs.iter().map(|(name, _)| known(name)).collect()
 }
 
 fn reasons(explain: &Explain, chart: &EncodedChart, risk: f64) -> Reasons {
@@ -86,6 +114,14 @@ impl Oracle for AgeOracle {
 
     fn outcomes(&self) -> &[Outcome] {
         &self.outcomes
+    }
+
+    fn pairs(&self) -> &[KnownPair] {
+        &self.pairs
+    }
+
+    fn occasions(&self) -> Option<&Occasions> {
+        Some(&self.phenotypes.occasions)
     }
 
     fn answer(&self, batch: &[Question]) -> Vec<Answer> {

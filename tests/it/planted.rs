@@ -59,7 +59,12 @@ impl KnowsElm {
                 abstained: None,
             }
         };
-        Answer { risks: self.outcomes.iter().map(risk).collect(), reasons: Vec::new(), abstained: None }
+        Answer {
+            risks: self.outcomes.iter().map(risk).collect(),
+            reasons: Vec::new(),
+            pairs: Vec::new(),
+            abstained: None,
+        }
     }
 }
 

@@ -64,6 +64,7 @@ impl Counting {
         Answer {
             risks: self.outcomes.iter().map(risk).collect(),
             reasons: reasons.collect(),
+            pairs: Vec::new(),
             abstained: question.chart.deceased.then_some(Abstention::Deceased),
         }
     }

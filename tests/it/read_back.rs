@@ -3,7 +3,8 @@
 use actix_web::web::{self, Query};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use prodrome::decision_support::protocol::AccessToken;
-use prodrome::decision_support::read_back::{FhirBase, FhirReader, Limits, Unread, Wanted, read_back};
+use prodrome::decision_support::read_back::{FhirBase, FhirReader, Unread, Wanted, read_back};
+use prodrome::platform::settings::FhirLimits;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -73,8 +74,8 @@ fn fhir_server() -> FhirServer {
     FhirServer { base, seen: seen.into_inner(), calls: calls.into_inner() }
 }
 
-fn small() -> Limits {
-    Limits { bytes: 100_000, pages: 5, requests: 4, patience: Duration::from_secs(5) }
+fn small() -> FhirLimits {
+    FhirLimits { bytes: 100_000, pages: 5, requests: 4, patience: Duration::from_secs(5) }
 }
 
 async fn read(server: &FhirServer, query: &str) -> Result<String, Unread> {
@@ -152,7 +153,7 @@ async fn slow_answers_end_at_the_deadline_and_the_others_are_kept() {
 #[actix_web::test]
 async fn one_call_takes_no_more_bytes_than_it_may() {
     let server = fhir_server();
-    let reader = FhirReader::new(Limits { bytes: 300, ..small() });
+    let reader = FhirReader::new(FhirLimits { bytes: 300, ..small() });
     let read = reader.read(&server.base, "Condition?patient=p", None, &reader.budget()).await.unwrap();
     assert!(ids(&read).1, "what came is kept, and marked as not all");
 }

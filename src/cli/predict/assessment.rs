@@ -77,7 +77,8 @@ fn questions<'a>(model: &dyn Oracle, path: &'a Path, chart: ChartFile, ask: &Ask
         let mut skipped = timeline.skipped.clone();
         skipped.merge(unattributed.clone());
         let chart = Arc::new(model.encode(&timeline, as_of));
-        let question = Question { chart, explain: ask.explain.clone(), max_explained: ask.max_explained };
+        let question =
+            Question { chart, explain: ask.explain.clone(), max_explained: ask.max_explained, pairs: Arc::from([]) };
         Asked { path, timeline, skipped, as_of, question }
     };
     timelines.into_iter().map(one).collect()

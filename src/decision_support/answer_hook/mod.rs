@@ -9,10 +9,13 @@ mod remember;
 use super::cards::{CardFacts, compose, explain};
 use super::prefetch::PrefetchError;
 use super::protocol::{Card, HookResponse, RequestError};
+use super::read_back::FhirReader;
+use super::repair::shape;
 use super::service_definition::{Catalogue, Mode, Service};
 use crate::governance::GovernanceError;
 use crate::governance::audit::Audit;
-use crate::prediction::answer::{Answer, Question};
+use crate::platform::settings::Quirks;
+use crate::prediction::answer::{Answer, AskPair, Question};
 use crate::prediction::predictor::{AskError, CacheStatus, Predictor};
 use jiff::Timestamp;
 use read_call::{Data, ReadCall, read_call};
@@ -28,16 +31,24 @@ pub struct HookParts {
     pub audit: Audit,
     /// How long a call may wait for the model.
     pub patience: Duration,
+    /// Reads from FHIR servers what did not come.
+    pub fhir: FhirReader,
     /// The `source.url` of cards.
     pub documentation_url: Option<String>,
 }
 
 /// What is known of a call apart from its body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct CallFacts {
     pub arrived: Timestamp,
     /// Who called; `None`: anonymous.
     pub issuer: Option<String>,
+    /// The caller's configured name, for metrics; `None`: anonymous.
+    pub client: Option<String>,
+    /// The caller's habits.
+    pub quirks: Quirks,
+    /// The only FHIR servers that may be read for this caller.
+    pub fhir_servers: Arc<[String]>,
     /// The call may choose its own as-of time.
     pub development: bool,
 }
@@ -91,14 +102,15 @@ struct Assessed {
 pub async fn answer_hook(
     parts: &Arc<HookParts>,
     service_id: &str,
-    body: impl AsRef<[u8]> + Send + 'static,
+    body: impl AsRef<[u8]> + Send + Sync + 'static,
     facts: CallFacts,
 ) -> Result<HookAnswer, HookError> {
     let started = Instant::now();
     let service = find_service(parts, service_id)?;
-    let call = read_call(parts, &service, body, &facts).await?;
+    let mut call = read_call(parts, &service, body, &facts).await?;
     let assessed = assess(parts, &service, &call).await?;
-    let cards = compose_cards(parts, &service, &call, assessed.as_ref());
+    let mut cards = compose_cards(parts, &service, &call, assessed.as_ref());
+    shape(&mut cards, facts.quirks, &mut call.repairs);
     let answered = Answered { parts, service: &service, facts: &facts, call, assessed, cards, started };
     answered.record().await?;
     answered.report();
@@ -109,11 +121,16 @@ fn find_service(parts: &HookParts, id: &str) -> Result<Arc<Service>, HookError> 
     parts.catalogue.find(id).cloned().ok_or(HookError::UnknownService)
 }
 
-/// Asks the model, where there is a chart.
+/// Asks the model, where there is a chart and something to ask about it.
 async fn assess(parts: &HookParts, service: &Service, call: &ReadCall) -> Result<Option<Assessed>, HookError> {
     let Data::Chart(chart) = &call.data else { return Ok(None) };
+    if !service.pairs.is_empty() && chart.begun.is_empty() {
+        return Ok(None);
+    }
     let (explain, max_explained) = explain(service);
-    let question = Question { chart: chart.encoded.clone(), explain, max_explained };
+    let shown = chart.begun.iter().filter_map(|begun| service.pairs.get(begun.pair));
+    let pairs = shown.map(|shown| AskPair { pair: shown.pair.clone(), at_least: shown.threshold }).collect();
+    let question = Question { chart: chart.encoded.clone(), explain, max_explained, pairs };
     let fingerprint = parts.predictor.fingerprint(&question).to_string();
     let asked = parts.predictor.ask(question, Instant::now() + parts.patience);
     let (answer, cache) = asked.instrument(info_span!("ask_model")).await?;
@@ -130,6 +147,8 @@ fn compose_cards(parts: &HookParts, service: &Service, call: &ReadCall, assessed
         answer: &assessed.answer,
         chart: &chart.encoded,
         timeline: &chart.timeline,
+        orders: &chart.orders,
+        begun: &chart.begun,
         context: &call.context,
         as_of: call.as_of,
         model: parts.predictor.oracle().identity(),

@@ -4,9 +4,11 @@ use super::read_call::{Data, ReadCall};
 use super::{Assessed, CallFacts, HookAnswer, HookError, HookParts};
 use crate::decision_support::prefetch::PrefetchError;
 use crate::decision_support::protocol::{Card, HookResponse};
+use crate::decision_support::repair::Repair;
 use crate::decision_support::service_definition::{Mode, Service};
 use crate::governance::audit::{AuditRow, CallOutcome, Silence};
 use crate::patient_record::timeline::{SkipReason, Skipped};
+use crate::platform::settings::Quirks;
 use crate::platform::telemetry::signals::HookAnswered;
 use crate::prediction::predictor::CacheStatus;
 use jiff::Timestamp;
@@ -68,12 +70,17 @@ impl Answered<'_> {
             let phenotype = Some(risk.phenotype.to_string());
             Some(Silence { phenotype, horizon_days: Some(risk.horizon_days), reason: risk.abstained? })
         });
-        whole.into_iter().chain(single).collect()
+        let pairs = assessed.answer.pairs.iter().map(|pair| &pair.risk);
+        let pairs = pairs.filter(|risk| risk.abstained != assessed.answer.abstained).filter_map(|risk| {
+            let phenotype = Some(risk.phenotype.to_string());
+            Some(Silence { phenotype, horizon_days: Some(risk.horizon_days), reason: risk.abstained? })
+        });
+        whole.into_iter().chain(single).chain(pairs).collect()
     }
 
     fn outcome(&self) -> CallOutcome {
         match &self.call.data {
-            Data::Missing(_) => CallOutcome::DataMissing,
+            Data::Missing(_) | Data::Withheld(_) => CallOutcome::DataMissing,
             _ if self.service.mode == Mode::Silent => CallOutcome::Silent,
             _ if self.cards.is_empty() => CallOutcome::NoCards,
             _ => CallOutcome::Cards,
@@ -99,14 +106,25 @@ impl Answered<'_> {
             duration: self.started.elapsed(),
         }
         .emit();
+        let mut repairs = self.call.repairs.clone();
+        match &self.call.data {
+            Data::Missing(_) if self.facts.quirks == Quirks::Epic => repairs.count(Repair::DataMissing),
+            Data::Withheld(repair) => repairs.count(*repair),
+            _ => {}
+        }
+        repairs.report(self.facts.client.as_deref());
     }
 
-    /// The answer, or which keys are missing.
+    /// The answer, or which keys are missing; to a client that takes no 412, an answer without cards.
     pub fn say(self) -> Result<HookAnswer, HookError> {
         let cache = self.cache();
         match self.call.data {
-            Data::Missing(missing) => Err(PrefetchError::Missing { missing }.into()),
-            Data::Chart(_) | Data::NoPatient => Ok(HookAnswer { response: HookResponse { cards: self.cards }, cache }),
+            Data::Missing(missing) if self.facts.quirks != Quirks::Epic => {
+                Err(PrefetchError::Missing { missing }.into())
+            }
+            Data::Chart(_) | Data::NoPatient | Data::Missing(_) | Data::Withheld(_) => {
+                Ok(HookAnswer { response: HookResponse { cards: self.cards }, cache })
+            }
         }
     }
 
@@ -117,14 +135,14 @@ impl Answered<'_> {
     fn skipped(&self) -> Option<&Skipped> {
         match &self.call.data {
             Data::Chart(chart) => Some(&chart.timeline.skipped),
-            Data::NoPatient | Data::Missing(_) => None,
+            Data::NoPatient | Data::Missing(_) | Data::Withheld(_) => None,
         }
     }
 
     fn events_read(&self) -> usize {
         match &self.call.data {
             Data::Chart(chart) => chart.encoded.events_read,
-            Data::NoPatient | Data::Missing(_) => 0,
+            Data::NoPatient | Data::Missing(_) | Data::Withheld(_) => 0,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 use super::choose::choose;
 use super::detail::detail;
+use super::outlook;
 use super::wording::{horizon, percent};
-use crate::decision_support::protocol::{Action, Card, Context, SelectionBehavior, Source, Suggestion};
+use crate::decision_support::occasions::Begun;
+use crate::decision_support::protocol::{Action, Card, Coding, Context, SelectionBehavior, Source, Suggestion};
 use crate::decision_support::service_definition::{Offer, Service, ShownOutcome};
-use crate::patient_record::timeline::{Event, Second, Timeline};
+use crate::patient_record::timeline::{Event, Second, Timeline, UnsignedOrder};
 use crate::prediction::answer::{Answer, Risk};
 use crate::prediction::vocabulary::EncodedChart;
 use serde_json::{Map, Value, json};
@@ -32,7 +34,7 @@ impl CallSeed {
         Self(Uuid::new_v5(&NAMESPACE, &hash.finalize()))
     }
 
-    fn uuid(self, what: &str) -> String {
+    pub(super) fn uuid(self, what: &str) -> String {
         Uuid::new_v5(&self.0, what.as_bytes()).to_string()
     }
 }
@@ -43,6 +45,10 @@ pub struct CardFacts<'a> {
     pub answer: &'a Answer,
     pub chart: &'a EncodedChart,
     pub timeline: &'a Timeline,
+    /// Orders that are being written.
+    pub orders: &'a [UnsignedOrder],
+    /// Pairs of the service that were asked about.
+    pub begun: &'a [Begun],
     pub context: &'a Context,
     pub as_of: Second,
     /// The model's identity.
@@ -63,7 +69,8 @@ impl<'a> CardFacts<'a> {
 
 /// The cards of one answer, riskiest first; none is a valid answer.
 pub fn compose(service: &Service, facts: &CardFacts<'_>) -> Vec<Card> {
-    choose(service, facts.answer).into_iter().map(|(shown, risk)| card(service, facts, shown, risk)).collect()
+    let outcomes = choose(service, facts.answer).into_iter().map(|(shown, risk)| card(service, facts, shown, risk));
+    outcomes.chain(outlook::compose(service, facts)).collect()
 }
 
 fn card(service: &Service, facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &Risk) -> Card {
@@ -73,16 +80,20 @@ fn card(service: &Service, facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &R
         summary: summary(shown, risk),
         detail: Some(detail(facts, shown, risk)),
         indicator: shown.indicator,
-        source: Source {
-            label: service.source_label.clone(),
-            url: facts.documentation_url.map(str::to_owned),
-            topic: Some(shown.topic.clone()),
-        },
-        suggestions: offers.map(|(number, offer)| suggestion(facts, shown, number, offer)).collect(),
+        source: source(service, facts, &shown.topic),
+        suggestions: offers.map(|(number, offer)| suggestion(facts, &shown.phenotype, number, offer)).collect(),
         selection_behavior: Some(SelectionBehavior::Any),
         override_reasons: service.override_reasons.clone(),
         links: Vec::new(),
         extension: assessment(facts, risk),
+    }
+}
+
+pub(super) fn source(service: &Service, facts: &CardFacts<'_>, topic: &Coding) -> Source {
+    Source {
+        label: service.source_label.clone(),
+        url: facts.documentation_url.map(str::to_owned),
+        topic: Some(topic.clone()),
     }
 }
 
@@ -97,7 +108,8 @@ fn summary(shown: &ShownOutcome, risk: &Risk) -> String {
     )
 }
 
-fn suggestion(facts: &CardFacts<'_>, shown: &ShownOutcome, number: usize, offer: &Offer) -> Suggestion {
+/// An order for a test or a follow-up as a draft. `name`: what the card is about, within the answer.
+pub(super) fn suggestion(facts: &CardFacts<'_>, name: &str, number: usize, offer: &Offer) -> Suggestion {
     let mut resource = json!({
         "resourceType": "ServiceRequest",
         "status": "draft",
@@ -110,12 +122,13 @@ fn suggestion(facts: &CardFacts<'_>, shown: &ShownOutcome, number: usize, offer:
     }
     Suggestion {
         label: offer.label.clone(),
-        uuid: facts.seed.uuid(&format!("suggestion/{}/{number}", shown.phenotype)),
+        uuid: facts.seed.uuid(&format!("suggestion/{name}/{number}")),
         actions: vec![Action { kind: "create".into(), description: offer.label.clone(), resource }],
     }
 }
 
-fn assessment(facts: &CardFacts<'_>, risk: &Risk) -> Map<String, Value> {
+/// The machine-readable figures.
+pub(super) fn assessment(facts: &CardFacts<'_>, risk: &Risk) -> Map<String, Value> {
     let as_of = jiff::Timestamp::from_second(facts.as_of).map(|moment| moment.to_string()).unwrap_or_default();
     let assessment = json!({
         "phenotype": &*risk.phenotype,

@@ -5,7 +5,7 @@ use super::wording::{date, horizon, left_out, percent, plain, with_interval};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::decision_support::service_definition::ShownOutcome;
 use crate::patient_record::timeline::{Event, Value};
-use crate::prediction::answer::{Abstention, Reason, Risk};
+use crate::prediction::answer::{Abstention, Reason, Reasons, Risk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -17,7 +17,9 @@ const LEAST_CHANGE: f64 = 0.0005;
 /// Risks by horizon beside the average, what moved them, what was not read, and what this is not.
 pub(super) fn detail(facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &Risk) -> String {
     let mut text = table(facts, shown);
-    text.push_str(&reasons(facts, risk));
+    let same = |reasons: &&Reasons| reasons.phenotype == risk.phenotype && reasons.horizon_days == risk.horizon_days;
+    let found = facts.answer.reasons.iter().find(same).map(|found| found.reasons.as_slice()).unwrap_or_default();
+    text.push_str(&reasons(facts, risk, found));
     text.push_str(&not_read(facts));
     let _ = write!(
         text,
@@ -30,7 +32,7 @@ pub(super) fn detail(facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &Risk) -
     text
 }
 
-fn counted(events: usize) -> String {
+pub(super) fn counted(events: usize) -> String {
     if events == 1 { "1 event".into() } else { format!("{events} events") }
 }
 
@@ -51,11 +53,8 @@ fn table(facts: &CardFacts<'_>, shown: &ShownOutcome) -> String {
     text
 }
 
-fn reasons(facts: &CardFacts<'_>, risk: &Risk) -> String {
-    let same = |reasons: &&crate::prediction::answer::Reasons| {
-        reasons.phenotype == risk.phenotype && reasons.horizon_days == risk.horizon_days
-    };
-    let found = facts.answer.reasons.iter().find(same).map(|found| found.reasons.as_slice()).unwrap_or_default();
+/// What moved a risk most, as the model found.
+pub(super) fn reasons(facts: &CardFacts<'_>, risk: &Risk, found: &[Reason]) -> String {
     let worth = |reason: &&Reason| (reason.risk_without - risk.risk).abs() >= LEAST_CHANGE;
     let lines: Vec<String> =
         found.iter().filter(worth).filter_map(|reason| line(facts, risk, reason)).take(MOST_REASONS).collect();
@@ -68,6 +67,11 @@ fn reasons(facts: &CardFacts<'_>, risk: &Risk) -> String {
 /// `- Creatinine, on 33 days, last 1.42 mg/dL on 2018-05-01: raises the estimate (without it 12 %), Condition/123`
 fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     let event: &Event = facts.event(reason.event)?;
+    let source = facts.timeline.source(event);
+    // What the risk would be without an order that is being written reads like advice, which it is not.
+    if facts.orders.iter().any(|order| order.source == *source) {
+        return None;
+    }
     let name = match event.code.display.trim() {
         "" => plain(&event.code.code),
         display => plain(display),
@@ -82,7 +86,6 @@ fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     };
     let direction = if reason.risk_without < risk.risk { "raises" } else { "lowers" };
     let without = percent(reason.risk_without);
-    let source = facts.timeline.source(event);
     let reference = match is_fhir_id(&source.id) {
         true => format!("`{}/{}`", source.resource_type, source.id),
         false => format!("`{}` without an id", source.resource_type),
@@ -102,7 +105,7 @@ fn measured(value: &Value) -> Option<String> {
 }
 
 /// What was not sent, and what was sent but not used. Nobody may take it for absent.
-fn not_read(facts: &CardFacts<'_>) -> String {
+pub(super) fn not_read(facts: &CardFacts<'_>) -> String {
     let mut text = String::new();
     if !facts.unread.is_empty() {
         let keys: Vec<String> = facts.unread.iter().map(|key| format!("`{}`", key.replace('`', ""))).collect();

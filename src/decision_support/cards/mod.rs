@@ -6,6 +6,7 @@
 mod choose;
 mod compose;
 mod detail;
+mod outlook;
 mod wording;
 
 #[cfg(test)]

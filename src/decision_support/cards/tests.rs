@@ -28,6 +28,7 @@ fn service(outcomes: &[(&str, f64, Option<&str>)]) -> Service {
         source_label: "x".into(),
         prefetch: vec![],
         outcomes: outcomes.iter().map(shown).collect(),
+        pairs: vec![],
         override_reasons: vec![],
         hash: String::new(),
     }
@@ -42,7 +43,7 @@ fn answer(risks: &[(&str, f64)]) -> Answer {
         baseline_risk: 0.1,
         abstained: None,
     };
-    Answer { risks: risks.iter().map(risk).collect(), reasons: vec![], abstained: None }
+    Answer { risks: risks.iter().map(risk).collect(), reasons: vec![], pairs: vec![], abstained: None }
 }
 
 fn chosen(service: &Service, answer: &Answer) -> Vec<String> {

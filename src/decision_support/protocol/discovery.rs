@@ -1,9 +1,25 @@
-//! The answer of `GET /cds-services` (CDS Hooks 2.0, "Discovery").
+//! The answer of `GET /cds-services` (CDS Hooks 2.0, "Discovery") and of `GET /v3/cds-services` (3.0).
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-/// The version of the specification that every entry implements.
-pub const VERSION: &str = "2.0.1";
+/// Which edition of the specification a list of services speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Edition {
+    /// 2.0: the templates that every client can fill.
+    Second,
+    /// 3.0, which is in ballot: all templates.
+    Third,
+}
+
+impl Edition {
+    /// The `version` of every entry.
+    pub fn version(self) -> &'static str {
+        match self {
+            Self::Second => "2.0.1",
+            Self::Third => "3.0.0-ballot",
+        }
+    }
+}
 
 /// All services, one entry for each hook that a service answers.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -22,6 +38,9 @@ pub struct DiscoveryEntry {
     pub description: String,
     pub id: String,
     pub version: &'static str,
+    /// Of the hook's definition; only 3.0 has it, and only hooks of the library.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hook_version: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage_requirements: Option<String>,
     #[serde(skip_serializing_if = "Templates::is_empty")]

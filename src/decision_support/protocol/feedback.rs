@@ -15,6 +15,8 @@ pub struct Feedback {
     pub reaction: Reaction,
     /// Milliseconds since 1970-01-01T00:00:00Z, by the EHR's clock.
     pub at_millisecond: i64,
+    /// The reason came as `overrideReasons`, which is Epic's word.
+    pub vendor_spelling: bool,
 }
 
 /// Accepted or overridden; ignored cards are never reported.
@@ -62,7 +64,8 @@ fn read_item(path: &str, item: &RawValue) -> Result<Feedback, RequestError> {
         .text("outcomeTimestamp", stamp.clone())?
         .parse()
         .map_err(|_| RequestError::wrong(stamp, "a date and time with its offset, `2026-05-04T08:15:30Z`"))?;
-    Ok(Feedback { card, reaction, at_millisecond: at.as_millisecond() })
+    let vendor_spelling = members.get("overrideReason").is_none() && members.get("overrideReasons").is_some();
+    Ok(Feedback { card, reaction, at_millisecond: at.as_millisecond(), vendor_spelling })
 }
 
 fn uuid(members: &Members<'_>, name: &str, path: String) -> Result<Uuid, RequestError> {
@@ -147,6 +150,7 @@ mod tests {
             let Reaction::Overridden { reason: Some(reason) } = &batch[0].reaction else { panic!() };
             assert_eq!(reason.coding.as_ref().unwrap().code, "c");
             assert!(reason.commented && !format!("{batch:?}").contains("Lindqvist"));
+            assert_eq!(batch[0].vendor_spelling, spelling.contains("overrideReasons"));
         }
         let batch = one(r#""outcome":"overridden","extension":{"com.epic":1}"#).unwrap();
         assert_eq!(batch[0].reaction, Reaction::Overridden { reason: None });

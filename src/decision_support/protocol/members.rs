@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// How long a logical id may be (FHIR R4, `id`).
-const MAX_ID: usize = 64;
+pub(crate) const MAX_ID: usize = 64;
 
 /// The members of one JSON object in the order sent.
 pub(crate) struct Members<'a>(pub Vec<(String, &'a RawValue)>);
@@ -79,6 +79,11 @@ impl<'a> Members<'a> {
 
 /// Whether a text can be a logical id: letters, digits, `.`, `_` and `-`, at most 64, never `..`.
 pub(crate) fn is_fhir_id(text: &str) -> bool {
+    is_id_of(text, MAX_ID)
+}
+
+/// Whether a text can be a logical id of at most so many characters.
+pub(crate) fn is_id_of(text: &str, longest: usize) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    !text.is_empty() && text.len() <= MAX_ID && text.bytes().all(allowed) && !text.contains("..")
+    !text.is_empty() && text.len() <= longest && text.bytes().all(allowed) && !text.contains("..")
 }

@@ -3,15 +3,17 @@
 //! Reading is lenient (unknown members are ignored, ids may come as `Patient/x`), writing is strict (no nulls,
 //! no empties). What is wrong with a request is named by its member, never by its content.
 
+mod context;
 mod discovery;
 mod feedback;
 mod members;
 mod request;
 mod response;
 
-pub use discovery::{Discovery, DiscoveryEntry, Templates, VERSION};
+pub use context::{About, Context, HookContext, LIBRARY, Tolerance};
+pub use discovery::{Discovery, DiscoveryEntry, Edition, Templates};
 pub use feedback::{Feedback, OverrideReason, Reaction, read_feedback};
-pub use request::{AccessToken, Context, FhirAuthorization, HookRequest, RequestError};
+pub use request::{AccessToken, FhirAuthorization, HookRequest, OpenedCall, RequestError};
 pub use response::{Action, Card, Coding, HookResponse, Indicator, Link, SelectionBehavior, Source, Suggestion};
 
 pub(crate) use members::{is_fhir_id, members_of};

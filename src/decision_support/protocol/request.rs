@@ -2,7 +2,8 @@
 //!
 //! Owns which members must be there and what shape they have. Refuses to know what a service does with them.
 
-use super::members::{Members, is_fhir_id};
+use super::context::{About, Context, Tolerance, bare_id, read_context};
+use super::members::Members;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -44,21 +45,12 @@ pub struct HookRequest<'a> {
     pub fhir_server: Option<String>,
     pub fhir_authorization: Option<FhirAuthorization>,
     pub context: Context,
+    /// What this hook tells besides.
+    pub about: About<'a>,
     /// Each key with its value, in the order sent. Empty when `prefetch` is missing or null.
     pub prefetch: Vec<(String, &'a RawValue)>,
     /// Members of the request's `extension`; empty when it is missing or no object.
     pub(crate) extension: Members<'a>,
-}
-
-/// What every hook that concerns a patient tells. No `Debug`: it holds ids.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Context {
-    /// `Practitioner/x`; optional in `medication-refill` and in hooks outside the library.
-    pub user_id: Option<String>,
-    /// Without `Patient/`.
-    pub patient_id: String,
-    /// Without `Encounter/`.
-    pub encounter_id: Option<String>,
 }
 
 /// A bearer token for the EHR's FHIR server. Cannot be printed.
@@ -93,21 +85,35 @@ pub struct FhirAuthorization {
     pub scope: String,
 }
 
-impl<'a> HookRequest<'a> {
-    /// Reads a body.
+/// A body whose hook is known, so that the rest can be read as this hook has it.
+pub struct OpenedCall<'a> {
+    pub hook: String,
+    root: Members<'a>,
+}
+
+impl<'a> OpenedCall<'a> {
+    /// Looks at a body as far as its hook.
+    ///
+    /// # Errors
+    /// When it is no JSON object or has no hook.
+    pub fn open(body: &'a [u8]) -> Result<Self, RequestError> {
+        let root = read_object(body)?;
+        Ok(Self { hook: root.text("hook", "hook")?, root })
+    }
+
+    /// Reads the rest.
     ///
     /// # Errors
     /// The first member that is missing or of the wrong shape.
-    pub fn read(body: &'a [u8]) -> Result<Self, RequestError> {
-        let root = read_object(body)?;
-        let hook = root.text("hook", "hook")?;
+    pub fn read(self, tolerance: Tolerance) -> Result<HookRequest<'a>, RequestError> {
+        let Self { hook, root } = self;
         let hook_instance = hook_instance(&root)?;
         let fhir_server = fhir_server(&root)?;
-        let context = Context::read(&root, &hook)?;
-        let fhir_authorization = FhirAuthorization::read(&root, &fhir_server, &context)?;
+        let (context, about) = read_context(&root, &hook, tolerance)?;
+        let fhir_authorization = FhirAuthorization::read(&root, &fhir_server, &context, tolerance)?;
         let prefetch = root.optional_object("prefetch", "prefetch")?.map(|members| members.0).unwrap_or_default();
         let extension = root.optional_object("extension", "extension").ok().flatten().unwrap_or(Members(Vec::new()));
-        Ok(Self { hook, hook_instance, fhir_server, fhir_authorization, context, prefetch, extension })
+        Ok(HookRequest { hook, hook_instance, fhir_server, fhir_authorization, context, about, prefetch, extension })
     }
 }
 
@@ -139,41 +145,13 @@ fn fhir_server(root: &Members<'_>) -> Result<Option<String>, RequestError> {
     }
 }
 
-/// Strips `Patient/` and checks what is left.
-fn bare_id(text: &str, resource_type: &str, member: &'static str) -> Result<String, RequestError> {
-    let id = text.strip_prefix(resource_type).and_then(|rest| rest.strip_prefix('/')).unwrap_or(text);
-    if is_fhir_id(id) { Ok(id.to_owned()) } else { Err(RequestError::wrong(member, "a FHIR id")) }
-}
-
-impl Context {
-    fn read(root: &Members<'_>, hook: &str) -> Result<Self, RequestError> {
-        let context = root.optional_object("context", "context")?.ok_or(RequestError::Missing("context".into()))?;
-        let patient_id = bare_id(&context.text("patientId", "context.patientId")?, "Patient", "context.patientId")?;
-        let encounter_id = match context.optional_text("encounterId", "context.encounterId")? {
-            Some(text) => Some(bare_id(&text, "Encounter", "context.encounterId")?),
-            None if matches!(hook, "encounter-start" | "encounter-discharge") => {
-                return Err(RequestError::Missing("context.encounterId".into()));
-            }
-            None => None,
-        };
-        let user_id = context.optional_text("userId", "context.userId")?;
-        match &user_id {
-            // Hooks of vendors (reverse-domain names) and refills may have no user.
-            None if hook != "medication-refill" && !hook.contains('.') => {
-                return Err(RequestError::Missing("context.userId".into()));
-            }
-            // Relative `Type/id`, or an absolute URL that ends so.
-            Some(user) if !user.rsplit('/').next().is_some_and(is_fhir_id) => {
-                return Err(RequestError::wrong("context.userId", "a reference such as `Practitioner/id`"));
-            }
-            _ => {}
-        }
-        Ok(Self { user_id, patient_id, encounter_id })
-    }
-}
-
 impl FhirAuthorization {
-    fn read(root: &Members<'_>, fhir_server: &Option<String>, context: &Context) -> Result<Option<Self>, RequestError> {
+    fn read(
+        root: &Members<'_>,
+        fhir_server: &Option<String>,
+        context: &Context,
+        tolerance: Tolerance,
+    ) -> Result<Option<Self>, RequestError> {
         let Some(members) = root.optional_object("fhirAuthorization", "fhirAuthorization")? else { return Ok(None) };
         if fhir_server.is_none() {
             return Err(RequestError::Missing("fhirServer".into()));
@@ -189,7 +167,7 @@ impl FhirAuthorization {
         let scope = members.text("scope", "fhirAuthorization.scope")?;
         members.text("subject", "fhirAuthorization.subject")?;
         if let Some(patient) = members.optional_text("patient", "fhirAuthorization.patient")?
-            && bare_id(&patient, "Patient", "fhirAuthorization.patient")? != context.patient_id
+            && bare_id(&patient, "Patient", "fhirAuthorization.patient", tolerance)? != context.patient_id
         {
             return Err(RequestError::wrong("fhirAuthorization.patient", "the patient of the context"));
         }

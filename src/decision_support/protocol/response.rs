@@ -82,11 +82,11 @@ pub struct Suggestion {
 /// What accepting does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Action {
-    /// `create`, the only one that this server proposes.
+    /// `create`, or `update` of an order of the call.
     #[serde(rename = "type")]
     pub kind: String,
     pub description: String,
-    /// The FHIR R4 resource to create.
+    /// The FHIR R4 resource to create, or the whole changed resource.
     pub resource: Value,
 }
 

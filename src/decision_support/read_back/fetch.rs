@@ -3,6 +3,7 @@
 use super::Unread;
 use super::address::FhirBase;
 use crate::decision_support::protocol::AccessToken;
+use crate::platform::settings::FhirLimits;
 use awc::Client;
 use awc::error::{PayloadError, SendRequestError};
 use awc::http::StatusCode;
@@ -15,31 +16,12 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use url::Url;
 
-/// What one call may take from a FHIR server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Bytes of all answers together.
-    pub bytes: usize,
-    /// Pages of one query.
-    pub pages: usize,
-    /// Requests at a time, over all calls of this process.
-    pub requests: usize,
-    /// Time from the first request to the last byte.
-    pub patience: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self { bytes: 32 << 20, pages: 20, requests: 64, patience: Duration::from_millis(1_500) }
-    }
-}
-
 /// Once more after a failure that a moment may cure; reading changes nothing, so asking twice is safe.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Reads from FHIR servers. Shared by all calls of the process, so that its limits hold for all.
 pub struct FhirReader {
-    pub limits: Limits,
+    pub limits: FhirLimits,
     turns: Arc<Semaphore>,
 }
 
@@ -94,7 +76,7 @@ struct Next {
 }
 
 impl FhirReader {
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: FhirLimits) -> Self {
         Self { limits, turns: Arc::new(Semaphore::new(limits.requests)) }
     }
 

@@ -9,7 +9,7 @@ mod fetch;
 mod query;
 
 pub use address::FhirBase;
-pub use fetch::{FhirReader, Limits};
+pub use fetch::FhirReader;
 pub use query::{Unfilled, fill};
 
 use super::prefetch::PrefetchKey;

@@ -3,8 +3,10 @@
 use super::Service;
 use super::fault;
 use super::format_v1::Definition;
-use crate::decision_support::protocol::{Discovery, DiscoveryEntry, Templates, VERSION};
+use crate::decision_support::protocol::{Discovery, DiscoveryEntry, Edition, LIBRARY, Templates};
+use crate::prediction::answer::Oracle;
 use crate::prediction::model::Outcome;
+use crate::prediction::pairs::KnownPair;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,10 +29,23 @@ pub struct Catalogue {
     services: Vec<Arc<Service>>,
 }
 
+/// What a model answers, apart from any patient.
+#[derive(Clone, Copy, Debug)]
+pub struct Known<'a> {
+    pub outcomes: &'a [Outcome],
+    pub pairs: &'a [KnownPair],
+}
+
+impl<'a> Known<'a> {
+    pub fn of(oracle: &'a dyn Oracle) -> Self {
+        Self { outcomes: oracle.outcomes(), pairs: oracle.pairs() }
+    }
+}
+
 impl Catalogue {
     /// Reads every `ID/service.toml` of a folder and checks it against what the model answers. Hidden folders
     /// and plain files are left alone.
-    pub fn load(folder: &Path, known: &[Outcome]) -> Result<Self, DefinitionError> {
+    pub fn load(folder: &Path, known: Known<'_>) -> Result<Self, DefinitionError> {
         let fail = |reason: String| DefinitionError::Folder { folder: folder.display().to_string(), reason };
         let mut ids = Vec::new();
         for entry in std::fs::read_dir(folder).map_err(|error| fail(error.to_string()))? {
@@ -55,27 +70,31 @@ impl Catalogue {
         &self.services
     }
 
-    /// What `GET /cds-services` answers: the templates that every 2.0 client can fill.
-    pub fn discovery(&self) -> Discovery {
-        let entries = self.services.iter().flat_map(|service| service.hooks.iter().map(|hook| entry(service, hook)));
-        Discovery { services: entries.collect() }
+    /// What `GET /cds-services` answers, and `GET /v3/cds-services`: one entry for each service and hook.
+    pub fn discovery(&self, edition: Edition) -> Discovery {
+        let entries = |service: &Arc<Service>| -> Vec<DiscoveryEntry> {
+            service.hooks.iter().map(|hook| entry(service, hook, edition)).collect()
+        };
+        Discovery { services: self.services.iter().flat_map(entries).collect() }
     }
 }
 
-fn entry(service: &Service, hook: &str) -> DiscoveryEntry {
-    let templates = service.prefetch.iter().filter(|key| key.is_simple());
+fn entry(service: &Service, hook: &str, edition: Edition) -> DiscoveryEntry {
+    let templates = service.prefetch.iter().filter(|key| edition == Edition::Third || key.is_simple());
+    let defined = LIBRARY.iter().find(|(known, _)| *known == hook && edition == Edition::Third);
     DiscoveryEntry {
         hook: hook.to_owned(),
         title: service.title.clone(),
         description: service.description.clone(),
         id: service.id.clone(),
-        version: VERSION,
+        version: edition.version(),
+        hook_version: defined.map(|(_, version)| *version),
         usage_requirements: service.usage_requirements.clone(),
         prefetch: Templates(templates.map(|key| (key.key.clone(), key.template.clone())).collect()),
     }
 }
 
-fn read_service(folder: &Path, id: &str, known: &[Outcome]) -> Result<Service, DefinitionError> {
+fn read_service(folder: &Path, id: &str, known: Known<'_>) -> Result<Service, DefinitionError> {
     let path = folder.join(id).join("service.toml");
     let file = path.display().to_string();
     let unusable = |what: String| DefinitionError::Unusable { file: file.clone(), what };

@@ -1,9 +1,11 @@
 //! Format 1 of `service.toml`: what may stand in it, and how it becomes a [`Service`].
 
+use super::catalogue::Known;
 use super::fault::nearest;
+use super::pairs_v1::{PairEntry, pairs};
 use super::{Mode, Offer, Service, ShownOutcome};
 use crate::decision_support::prefetch::{PrefetchKey, standard};
-use crate::decision_support::protocol::{Coding, Indicator};
+use crate::decision_support::protocol::{Coding, Indicator, LIBRARY};
 use crate::prediction::model::Outcome;
 use crate::prediction::phenotype::Group;
 use serde::Deserialize;
@@ -35,6 +37,8 @@ pub(super) struct Definition {
     #[serde(default)]
     outcome: Vec<OutcomeEntry>,
     #[serde(default)]
+    pair: Vec<PairEntry>,
+    #[serde(default)]
     override_reason: Vec<ReasonEntry>,
 }
 
@@ -65,7 +69,7 @@ struct OutcomeEntry {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct OfferEntry {
+pub(super) struct OfferEntry {
     label: String,
     system: String,
     code: String,
@@ -85,44 +89,74 @@ impl Definition {
     ///
     /// # Errors
     /// The key and what is wrong with it.
-    pub(super) fn into_service(self, id: &str, text: &str, known: &[Outcome]) -> Result<Service, String> {
+    pub(super) fn into_service(self, id: &str, text: &str, known: Known<'_>) -> Result<Service, String> {
         let hooks = hooks(self.hooks)?;
         if self.description.trim().is_empty() {
             return Err("`description` is empty; say what the service does".into());
         }
         let prefetch = prefetch(self.prefetch)?;
-        let outcomes = outcomes(self.outcome, known)?;
+        if !self.outcome.is_empty() && !self.pair.is_empty() {
+            return Err(
+                "it has [[outcome]] and [[pair]]: make a service of each, since a pair also reads orders that \
+                        are not signed"
+                    .into(),
+            );
+        }
+        let outcomes = outcomes(self.outcome, known.outcomes)?;
+        let pairs = pairs(self.pair, known.pairs, &hooks)?;
         let override_reasons = self.override_reason.into_iter().map(|entry| Coding {
             system: entry.system.unwrap_or_else(|| REASONS.to_owned()),
             code: entry.code,
             display: Some(entry.display),
         });
+        let has_skill = |shown: &ShownOutcome| {
+            known.outcomes.iter().any(|outcome| shown.is_of(outcome) && outcome.silent.is_none())
+        };
+        let declared = outcomes.len() + pairs.declared;
+        let unskilled = declared > 0 && !pairs.any_skill && !outcomes.iter().any(has_skill);
+        let usage_requirements = self.usage_requirements.filter(|text| !text.trim().is_empty());
         Ok(Service {
             id: id.to_owned(),
             hooks,
             source_label: self.source.filter(|label| !label.trim().is_empty()).unwrap_or_else(|| "Prodrome".to_owned()),
             title: self.title,
             description: self.description,
-            usage_requirements: self.usage_requirements.filter(|text| !text.trim().is_empty()),
-            mode: self.mode,
+            usage_requirements: if unskilled { Some(silenced(usage_requirements)) } else { usage_requirements },
+            mode: if unskilled { Mode::Silent } else { self.mode },
             prefetch,
             outcomes,
+            pairs: pairs.asked,
             override_reasons: override_reasons.collect(),
             hash: Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect(),
         })
     }
 }
 
+/// What a service says of itself when the model package has skill at nothing that it would show.
+fn silenced(usage_requirements: Option<String>) -> String {
+    const SILENT: &str = "With the model package in use it stays silent: the package is no better than age and sex at \
+                          anything that this service would show.";
+    usage_requirements.map_or_else(|| SILENT.to_owned(), |text| format!("{text} {SILENT}"))
+}
+
 /// Distinct hook names with `patient-view` last: a public client keeps only the last entry of an id.
 fn hooks(mut hooks: Vec<String>) -> Result<Vec<String>, String> {
-    let is_name = |hook: &String| {
-        !hook.is_empty() && hook.len() <= 100 && hook.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._".contains(&b))
+    let is_published = |hook: &str| LIBRARY.iter().any(|(known, _)| *known == hook);
+    let is_name = |hook: &str| {
+        hook.len() <= 100
+            && hook
+                .split('.')
+                .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b)))
     };
     if hooks.is_empty() || hooks.len() > MANY {
         return Err("`hooks` is empty or too long; write for example [\"patient-view\"]".into());
     }
-    if let Some(bad) = hooks.iter().find(|hook| !is_name(hook)) {
-        return Err(format!("`hooks`: `{bad}` is no hook name"));
+    if let Some(bad) = hooks.iter().find(|hook| !is_published(hook) && !(hook.contains('.') && is_name(hook))) {
+        let nearest = nearest(bad, LIBRARY.iter().map(|(known, _)| *known)).unwrap_or("patient-view");
+        return Err(format!(
+            "`hooks`: `{bad}` is neither in the library of hooks (the nearest one is `{nearest}`) nor a reverse-domain \
+             name such as `com.example.ward-round`"
+        ));
     }
     if let Some((_, twice)) = hooks.iter().enumerate().find(|(at, hook)| hooks.iter().take(*at).any(|h| h == *hook)) {
         return Err(format!("`hooks`: `{twice}` stands twice"));
@@ -172,21 +206,12 @@ fn outcome(entry: OutcomeEntry, known: &[Outcome]) -> Result<ShownOutcome, Strin
     if !(0.0..=1.0).contains(&threshold) {
         return Err("`threshold` must lie between 0 and 1".into());
     }
-    if entry.topic.is_empty() || entry.topic.len() > 100 || !entry.topic.bytes().all(|b| b.is_ascii_alphanumeric()) {
-        return Err("`topic` must be 1 to 100 letters and digits: some EHRs accept no other".into());
-    }
     let wording = entry.wording.unwrap_or_else(|| answered.title.clone());
     if wording.trim().is_empty() || wording.chars().count() > 60 || wording.chars().any(char::is_control) {
         return Err("`wording` must be 1 to 60 characters, to fit into a summary".into());
     }
-    if entry.suggestion.is_empty() {
-        return Err("it needs a [[outcome.suggestion]]: without one an EHR cannot report a card as accepted".into());
-    }
-    let suggestions = entry.suggestion.into_iter().map(|offer| Offer {
-        label: offer.label,
-        code: Coding { system: offer.system, code: offer.code, display: Some(offer.display) },
-    });
-    let topic = Coding { system: TOPICS.into(), code: entry.topic, display: Some(wording.clone()) };
+    let suggestions = offers(entry.suggestion, "outcome")?;
+    let topic = topic(entry.topic, &wording)?;
     Ok(ShownOutcome {
         phenotype: entry.phenotype,
         horizon_days: entry.horizon_days,
@@ -195,8 +220,28 @@ fn outcome(entry: OutcomeEntry, known: &[Outcome]) -> Result<ShownOutcome, Strin
         topic,
         wording,
         family: entry.family,
-        suggestions: suggestions.collect(),
+        suggestions,
     })
+}
+
+/// The suggestions of a card, at least one.
+pub(super) fn offers(entries: Vec<OfferEntry>, of: &str) -> Result<Vec<Offer>, String> {
+    if entries.is_empty() {
+        return Err(format!("it needs a [[{of}.suggestion]]: without one an EHR cannot report a card as accepted"));
+    }
+    let offer = |entry: OfferEntry| Offer {
+        label: entry.label,
+        code: Coding { system: entry.system, code: entry.code, display: Some(entry.display) },
+    };
+    Ok(entries.into_iter().map(offer).collect())
+}
+
+/// A topic's code, which EHRs suppress overridden cards by.
+pub(super) fn topic(code: String, wording: &str) -> Result<Coding, String> {
+    if code.is_empty() || code.len() > 100 || !code.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        return Err("`topic` must be 1 to 100 letters and digits: some EHRs accept no other".into());
+    }
+    Ok(Coding { system: TOPICS.into(), code, display: Some(wording.to_owned()) })
 }
 
 fn find_outcome<'a>(entry: &OutcomeEntry, known: &'a [Outcome]) -> Result<&'a Outcome, String> {

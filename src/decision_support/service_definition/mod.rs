@@ -5,11 +5,14 @@
 mod catalogue;
 mod fault;
 mod format_v1;
+mod pairs_v1;
 
-pub use catalogue::{Catalogue, DefinitionError};
+pub use catalogue::{Catalogue, DefinitionError, Known};
 
 use super::prefetch::PrefetchKey;
 use super::protocol::{Coding, Indicator};
+use crate::prediction::model::Outcome;
+use std::sync::Arc;
 
 /// One CDS Service, ready to answer.
 #[derive(Clone, Debug)]
@@ -27,6 +30,8 @@ pub struct Service {
     pub prefetch: Vec<PrefetchKey>,
     /// What it may show, in order of the definition.
     pub outcomes: Vec<ShownOutcome>,
+    /// What it may show on days that ask a question of their own; a service has these or outcomes, never both.
+    pub pairs: Vec<ShownPair>,
     pub override_reasons: Vec<Coding>,
     /// SHA-256 of the definition's text, hex: which wording a past card came from.
     pub hash: String,
@@ -55,6 +60,37 @@ pub struct ShownOutcome {
     pub wording: String,
     /// Of outcomes that share a family (one contains the other) only the one furthest above its threshold is shown.
     pub family: Option<String>,
+    /// At least one.
+    pub suggestions: Vec<Offer>,
+}
+
+impl ShownOutcome {
+    /// Whether it shows this outcome of the model.
+    fn is_of(&self, outcome: &Outcome) -> bool {
+        *self.phenotype == *outcome.phenotype && self.horizon_days == outcome.horizon_days
+    }
+}
+
+/// One pair of an occasion and an outcome that may become a card.
+#[derive(Clone, Debug)]
+pub struct ShownPair {
+    /// The pair's name: `nsaid-creatinine-90`.
+    pub pair: Arc<str>,
+    /// The name of its occasion: `new-nsaid`.
+    pub occasion: String,
+    /// Calibrated risk from which a card is shown.
+    pub threshold: f64,
+    pub indicator: Indicator,
+    /// Stable over time: EHRs suppress overridden cards by it.
+    pub topic: Coding,
+    /// After "Patients like this": "who start an NSAID".
+    pub group: String,
+    /// Then: "have creatinine of 2.0 mg/dL or more".
+    pub wording: String,
+    /// Of pairs that share a family only the one furthest above its threshold is shown.
+    pub family: Option<String>,
+    /// A note offered for the draft that starts the drug.
+    pub note: Option<String>,
     /// At least one.
     pub suggestions: Vec<Offer>,
 }

@@ -1,5 +1,12 @@
 use super::*;
+use crate::decision_support::protocol::Edition;
+use crate::patient_record::timeline::Sex;
+use crate::prediction::answer::Abstention;
+use crate::prediction::calibration::{AgeSexTable, Line};
+use crate::prediction::interval::Spread;
 use crate::prediction::model::Outcome;
+use crate::prediction::package::FittedPair;
+use crate::prediction::pairs::KnownPair;
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use std::path::Path;
 
@@ -19,6 +26,105 @@ fn known() -> Vec<Outcome> {
         })
     });
     outcomes.collect()
+}
+
+/// Every pair of the default file, silent as told by name.
+fn known_pairs(silent: impl Fn(&str) -> Option<Abstention>) -> Vec<KnownPair> {
+    let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
+    let baseline = AgeSexTable::fit((30..90).map(|age| (f64::from(age), Sex::Female, age % 4 == 0)));
+    let known = |name: &String| {
+        let fitted = FittedPair {
+            pair: name.clone(),
+            line: Line::UNCHANGED,
+            spread: Spread { slope: 0.01, intercept: 0.01, both: 0.0 },
+            baseline: baseline.clone(),
+            silent: silent(name),
+            skill: None,
+        };
+        KnownPair::new(fitted, &phenotypes).unwrap()
+    };
+    phenotypes.occasions.pairs.iter().map(|(name, _)| known(name)).collect()
+}
+
+const PAIR: &str = r#"format = 1
+hooks = ["order-sign"]
+description = "Says what followed"
+usage_requirements = "Needs orders."
+
+[[pair]]
+pair = "nsaid-creatinine-90"
+indicator = "info"
+topic = "nsaid"
+group = "who start an NSAID"
+wording = "reach creatinine 2.0 mg/dL"
+note = "Monitoring was suggested."
+
+[[pair.suggestion]]
+label = "Order creatinine"
+system = "http://loinc.org"
+code = "2160-0"
+display = "Creatinine"
+"#;
+
+fn load_pair(text: &str, pairs: &[KnownPair]) -> Result<Catalogue, String> {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("x")).unwrap();
+    std::fs::write(folder.path().join("x/service.toml"), text).unwrap();
+    let outcomes = known();
+    Catalogue::load(folder.path(), Known { outcomes: &outcomes, pairs }).map_err(|error| error.to_string())
+}
+
+#[test]
+fn every_fault_of_a_pair_names_file_and_remedy() {
+    let pairs = known_pairs(|_| None);
+    assert!(load_pair(PAIR, &pairs).is_ok());
+    for (from, to, expected) in [
+        ("nsaid-creatinine-90\"", "nsaid-creatinin-90\"", "nearest one is `nsaid-creatinine-90`"),
+        (
+            "nsaid-creatinine-90\"",
+            "readmission-30\"",
+            "a discharge, which none of `hooks` is; add `encounter-discharge`",
+        ),
+        ("\"order-sign\"", "\"patient-view\"", "an order, which none of `hooks` is; add `order-select`"),
+        ("\"order-sign\"", "\"order-sing\"", "the nearest one is `order-sign`"),
+        ("\"order-sign\"", "\"order-sign\", \"com..example\"", "reverse-domain"),
+        ("topic = \"nsaid\"", "topic = \"n-said\"", "letters and digits"),
+        ("who start an NSAID", "who start an NSAID such as naproxen or ibuprofen", "`group` and `wording`"),
+        ("indicator = ", "threshold = 2.0\nindicator = ", "`threshold`"),
+        ("note = ", "notes = ", "nearest one is `note`"),
+        ("Monitoring was suggested.", " ", "`note` must be"),
+    ] {
+        let message = load_pair(&PAIR.replacen(from, to, 1), &pairs).err().unwrap_or_default();
+        assert!(message.contains("x/service.toml") && message.contains(expected), "{from} -> {to}: {message}");
+    }
+    let outcomes = SMALL.split_once("\n[[outcome]]").unwrap().1;
+    let both = load_pair(&format!("{PAIR}\n[[outcome]]{outcomes}"), &pairs).unwrap_err();
+    assert!(both.contains("[[outcome]] and [[pair]]"), "{both}");
+}
+
+#[test]
+fn a_service_at_which_the_package_has_no_skill_is_silent_and_says_so() {
+    for pairs in [known_pairs(|_| Some(Abstention::NoSkill)), Vec::new()] {
+        let catalogue = load_pair(PAIR, &pairs).unwrap();
+        let service = catalogue.find("x").unwrap();
+        assert_eq!(service.mode, Mode::Silent);
+        let told = service.usage_requirements.as_deref().unwrap();
+        assert!(told.starts_with("Needs orders. ") && told.contains("it stays silent"), "{told}");
+    }
+    let skilled = known_pairs(|name| (name != "nsaid-creatinine-90").then_some(Abstention::NoSkill));
+    assert_eq!(load_pair(PAIR, &skilled).unwrap().find("x").unwrap().mode, Mode::Live);
+    let mut outcomes = known();
+    outcomes.iter_mut().for_each(|outcome| outcome.silent = Some(Abstention::NoSkill));
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("x")).unwrap();
+    std::fs::write(folder.path().join("x/service.toml"), SMALL).unwrap();
+    let catalogue = Catalogue::load(folder.path(), only(&outcomes)).unwrap();
+    assert_eq!(catalogue.find("x").unwrap().mode, Mode::Silent);
+}
+
+/// A package without pairs.
+fn only(outcomes: &[Outcome]) -> Known<'_> {
+    Known { outcomes, pairs: &[] }
 }
 
 const SMALL: &str = r#"format = 1
@@ -42,29 +148,36 @@ fn load(text: &str) -> Result<Catalogue, String> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::create_dir(folder.path().join("x")).unwrap();
     std::fs::write(folder.path().join("x/service.toml"), text).unwrap();
-    Catalogue::load(folder.path(), &known()).map_err(|error| error.to_string())
+    Catalogue::load(folder.path(), only(&known())).map_err(|error| error.to_string())
 }
 
 #[test]
 fn the_shipped_services_are_valid() {
-    let catalogue = Catalogue::load(Path::new("cds-services"), &known()).unwrap_or_else(|error| panic!("{error}"));
+    let (outcomes, pairs) = (known(), known_pairs(|_| None));
+    let known = Known { outcomes: &outcomes, pairs: &pairs };
+    let catalogue = Catalogue::load(Path::new("cds-services"), known).unwrap_or_else(|error| panic!("{error}"));
     let service = catalogue.find("early-detection").unwrap();
     assert!(service.mode == Mode::Live && service.outcomes.len() >= 5);
     for outcome in &service.outcomes {
         assert!(outcome.suggestions.iter().all(|offer| offer.code.system.starts_with("http")));
     }
-    insta::assert_json_snapshot!(catalogue.discovery());
+    let outlook = catalogue.find("order-outlook").unwrap();
+    let starts = pairs.iter().filter(|pair| pair.occasion != "discharge");
+    assert_eq!(outlook.pairs.len(), starts.count(), "every start that the model may know");
+    let longest = outlook.pairs.iter().map(|shown| shown.group.chars().count() + shown.wording.chars().count()).max();
+    assert!(longest.is_some_and(|longest| longest <= 58));
+    insta::assert_json_snapshot!(catalogue.discovery(Edition::Second));
 }
 
 #[test]
 fn an_empty_folder_lists_nothing_and_a_missing_one_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let catalogue = Catalogue::load(folder.path(), &known()).unwrap();
-    assert_eq!(serde_json::to_string(&catalogue.discovery()).unwrap(), r#"{"services":[]}"#);
-    let missing = Catalogue::load(&folder.path().join("none"), &known()).unwrap_err().to_string();
+    let catalogue = Catalogue::load(folder.path(), only(&known())).unwrap();
+    assert_eq!(serde_json::to_string(&catalogue.discovery(Edition::Second)).unwrap(), r#"{"services":[]}"#);
+    let missing = Catalogue::load(&folder.path().join("none"), only(&known())).unwrap_err().to_string();
     assert!(missing.contains("services.path"), "{missing}");
     std::fs::create_dir(folder.path().join("lonely")).unwrap();
-    let lonely = Catalogue::load(folder.path(), &known()).unwrap_err().to_string();
+    let lonely = Catalogue::load(folder.path(), only(&known())).unwrap_err().to_string();
     assert!(lonely.contains("lonely") && lonely.contains("service.toml"), "{lonely}");
 }
 
@@ -75,7 +188,7 @@ fn defaults_are_the_models_threshold_every_template_and_patient_view_last() {
     assert_eq!(service.hooks, ["encounter-start", "patient-view"]);
     assert_eq!((service.outcomes[0].threshold, service.outcomes[0].wording.as_str()), (0.25, "chronic kidney disease"));
     assert_eq!(service.prefetch, crate::decision_support::prefetch::standard());
-    assert_eq!(catalogue.discovery().services.len(), 2);
+    assert_eq!(catalogue.discovery(Edition::Second).services.len(), 2);
 }
 
 #[test]
@@ -85,7 +198,7 @@ fn declared_templates_keep_their_order_and_only_simple_ones_are_published() {
          [prefetch.aa]\ntemplate = \"Observation?date=ge{{{{today() - 90 days}}}}\"\n"
     );
     let catalogue = load(&text).unwrap();
-    let entry = serde_json::to_string(&catalogue.discovery().services[0]).unwrap();
+    let entry = serde_json::to_string(&catalogue.discovery(Edition::Second).services[0]).unwrap();
     assert!(entry.ends_with(
         r#""prefetch":{"zz":"Patient/{{context.patientId}}","observations":"Observation?patient={{context.patientId}}"}}"#
     ));

@@ -104,7 +104,12 @@ impl<'a> Asker<'a> {
         read.entries += chart.events.len() as u64;
         read.unknown += chart.events.iter().filter(|event| event.key >= self.known_keys).count() as u64;
         read.numbers += chart.events.iter().filter(|event| event.number.is_some()).count() as u64;
-        self.waiting.push(Question { chart: Arc::new(chart), explain: Arc::from([]), max_explained: 0 });
+        self.waiting.push(Question {
+            chart: Arc::new(chart),
+            explain: Arc::from([]),
+            max_explained: 0,
+            pairs: Arc::from([]),
+        });
         if self.waiting.len() == BATCH { self.answer() } else { Ok(()) }
     }
 

@@ -102,7 +102,12 @@ pub fn faithfulness(
             let outcomes = reader.outcome_days(row);
             let charts = days.into_iter().map(|day| Arc::new(reader.chart(row, &outcomes, day)));
             for chart in charts {
-                let question = Question { chart: chart.clone(), explain: explain.clone(), max_explained: EXPLAINED };
+                let question = Question {
+                    chart: chart.clone(),
+                    explain: explain.clone(),
+                    max_explained: EXPLAINED,
+                    pairs: Arc::from([]),
+                };
                 for answer in oracle.answer(&[question]) {
                     taken_out(oracle, patients, &chart, &answer, &mut rng, (&mut alerts, &mut shown));
                 }
@@ -167,7 +172,12 @@ fn taken_out(
             charts.push(filtered(chart, |key| !drawn.contains(&key)));
             charts.push(filtered(chart, |key| drawn.contains(&key)));
         }
-        let question = |chart: Arc<EncodedChart>| Question { chart, explain: Arc::from([]), max_explained: 0 };
+        let question = |chart: Arc<EncodedChart>| Question {
+            chart,
+            explain: Arc::from([]),
+            max_explained: 0,
+            pairs: Arc::from([]),
+        };
         let questions: Vec<Question> = charts.into_iter().map(question).collect();
         let odds: Vec<f64> = oracle.answer(&questions).iter().map(|answer| logit(answer.risks[place].risk)).collect();
         let mean = |from: usize| odds.iter().skip(from).step_by(2).sum::<f64>() / CHANCE_DRAWS as f64;

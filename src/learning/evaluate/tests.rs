@@ -228,7 +228,7 @@ impl Oracle for OneThing {
                     reasons: vec![reason(place?)],
                 })
             });
-            Answer { risks: risks.collect(), reasons: reasons.collect(), abstained: None }
+            Answer { risks: risks.collect(), reasons: reasons.collect(), pairs: vec![], abstained: None }
         };
         batch.iter().map(answer).collect()
     }

@@ -125,7 +125,12 @@ fn answer(
     for batch in questions.chunks(BATCH) {
         let asked: Vec<Question> = batch
             .iter()
-            .map(|(_, _, chart)| Question { chart: Arc::new(chart.clone()), explain: Arc::from([]), max_explained: 0 })
+            .map(|(_, _, chart)| Question {
+                chart: Arc::new(chart.clone()),
+                explain: Arc::from([]),
+                max_explained: 0,
+                pairs: Arc::from([]),
+            })
             .collect();
         let answers = oracle.answer(&asked);
         if answers.len() != batch.len() {

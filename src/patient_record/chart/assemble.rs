@@ -1,19 +1,20 @@
 //! From drafts to timelines: copies counted once, references followed, events put in order. Nothing here depends
 //! on the order in which resources came.
 
+use super::orders::OrderDraft;
 use super::{ChartReader, MedicationCatalogue};
 use crate::patient_record::fhir::logical_id;
 use crate::patient_record::terminology::Code;
 use crate::patient_record::timeline::draft::{Draft, Finding};
 use crate::patient_record::timeline::{
-    Event, Kind, Second, SkipReason, Skipped, SourceId, Timeline, certifies_death, order,
+    Event, Kind, Second, SkipReason, Skipped, SourceId, Timeline, UnsignedOrder, certifies_death, order,
 };
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// Timelines of all patients, or of one, and counts of what belonged to none of them.
-pub(super) fn assemble(reader: ChartReader, only: Option<&str>) -> (Vec<Timeline>, Skipped) {
-    let ChartReader { patients, mut drafts, medications, shared, addresses, mut skipped, .. } = reader;
+/// Timelines of all patients, or of one, counts of what belonged to none of them, and the unsigned orders about them.
+pub(super) fn assemble(reader: ChartReader, only: Option<&str>) -> (Vec<Timeline>, Skipped, Vec<UnsignedOrder>) {
+    let ChartReader { patients, mut drafts, orders, medications, shared, addresses, mut skipped, .. } = reader;
     keep_newest(&mut drafts);
     let references = References { starts: encounter_starts(&drafts), medications, shared, addresses };
     let mut timelines: Vec<Timeline> = Vec::new();
@@ -48,7 +49,32 @@ pub(super) fn assemble(reader: ChartReader, only: Option<&str>) -> (Vec<Timeline
     for timeline in &mut timelines {
         timeline.events.sort_unstable_by(order::events);
     }
-    (timelines, skipped)
+    let orders = unsigned(orders, &timelines, &references, &mut skipped);
+    (timelines, skipped, orders)
+}
+
+/// The orders that state something about one of these patients, or about nobody by name.
+fn unsigned(
+    orders: Vec<OrderDraft>,
+    timelines: &[Timeline],
+    references: &References,
+    skipped: &mut Skipped,
+) -> Vec<UnsignedOrder> {
+    let mut kept = Vec::new();
+    for (mut draft, json) in orders {
+        let whose = draft.patient.is_none() || references.patient(&draft, timelines).is_ok();
+        let medication = draft.medication.as_deref().and_then(|reference| references.medication(reference));
+        let event = match draft.findings.pop() {
+            _ if !whose => Err(SkipReason::OtherPatient),
+            Some(finding) => event(finding, 0, None, medication),
+            None => Err(SkipReason::NotAFact),
+        };
+        match event {
+            Ok(event) => kept.push(UnsignedOrder { event, source: draft.source, json }),
+            Err(reason) => skipped.count(draft.source.resource_type, reason),
+        }
+    }
+    kept
 }
 
 /// Sorts drafts by type and id, and empties all copies of a resource but the newest.

@@ -7,6 +7,7 @@
 mod assemble;
 mod catalogue;
 pub mod file;
+mod orders;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -42,6 +43,8 @@ const UNKNOWN_TYPE: &str = "unknown";
 pub struct ChartReader {
     patients: BTreeMap<Box<str>, PatientDraft>,
     drafts: Vec<Draft>,
+    /// Not signed yet: never part of a timeline.
+    orders: Vec<orders::OrderDraft>,
     medications: MedicationCatalogue,
     shared: Option<Arc<MedicationCatalogue>>,
     /// Entry addresses (`urn:uuid:...`) whose resource has another logical id.
@@ -120,16 +123,14 @@ impl ChartReader {
 
     /// One timeline per patient, ordered by patient id, and what belonged to none.
     pub fn finish(self) -> (Vec<Timeline>, Skipped) {
-        assemble::assemble(self, None)
+        let (timelines, skipped, _) = assemble::assemble(self, None);
+        (timelines, skipped)
     }
 
     /// The timeline of one patient (by logical id); resources of others are left out and counted.
     /// `None` when no Patient resource with this id was taken.
     pub fn finish_one(self, patient_id: &str) -> Option<Timeline> {
-        let (timelines, rest) = assemble::assemble(self, Some(patient_id));
-        let mut timeline = timelines.into_iter().next()?;
-        timeline.skipped.merge(rest);
-        Some(timeline)
+        self.finish_one_with_orders(patient_id).map(|(timeline, _)| timeline)
     }
 
     /// Takes a resource; an error, with nothing counted, where it cannot be read.

@@ -328,3 +328,51 @@ fn a_scan_routes_a_line_without_reading_it() {
     assert_eq!(Scan::of(&line).unwrap().patient_id(), Some("p"));
     assert!(Scan::of("{").is_none());
 }
+
+fn order(id: &str, members: Json) -> Json {
+    let mut order = json!({"resourceType": "MedicationRequest", "id": id, "status": "draft", "intent": "order"});
+    order.as_object_mut().unwrap().extend(members.as_object().unwrap().clone());
+    order
+}
+
+fn with_orders(chart: &[Json], orders: &[Json]) -> (Timeline, Vec<crate::patient_record::timeline::UnsignedOrder>) {
+    let mut reader = ChartReader::new();
+    reader.take_json(&bundle(chart)).unwrap();
+    let orders = String::from_utf8(bundle(orders)).unwrap();
+    reader.take_orders(&orders, 100 * DAY, |_, id| id != "background").unwrap();
+    reader.finish_one_with_orders("p").unwrap()
+}
+
+#[test]
+fn an_unsigned_order_is_no_fact_and_reads_like_a_signed_one_once_it_is() {
+    let drug = json!({"medicationCodeableConcept": snomed("7"), "subject": {"reference": "Patient/p"}});
+    let (timeline, orders) = with_orders(&[patient()], &[order("d", drug.clone()), order("background", drug.clone())]);
+    assert!(timeline.events.is_empty() && orders.len() == 1);
+    let foreseen = timeline.once_signed(&orders);
+    let mut signed = order("d", drug);
+    signed["status"] = "active".into();
+    signed["authoredOn"] = "1970-04-11".into();
+    assert_eq!(foreseen, read(&[patient(), signed]));
+    assert_eq!(lines(&foreseen), ["100 MED S:7"]);
+}
+
+#[test]
+fn an_order_finds_its_drug_beside_it_or_in_the_chart_and_one_of_someone_else_is_left_out_and_counted() {
+    let medication = |id: &str| json!({"resourceType": "Medication", "id": id, "code": snomed(id)});
+    let refers = |id: &str| json!({"medicationReference": {"reference": format!("Medication/{id}")}});
+    let mut foreign = order("f", refers("1"));
+    foreign["subject"] = json!({"reference": "Patient/q"});
+    let orders = [
+        order("a", refers("1")),
+        order("b", refers("2")),
+        order("none", json!({})),
+        order("not", json!({"doNotPerform": true, "medicationCodeableConcept": snomed("3")})),
+        foreign,
+        medication("2"),
+    ];
+    let (timeline, orders) = with_orders(&[patient(), medication("1")], &orders);
+    let codes: Vec<String> = orders.iter().map(|order| order.event.code.to_string()).collect();
+    assert_eq!(codes, ["S:1", "S:2"]);
+    let reasons: Vec<SkipReason> = skipped(&timeline).into_iter().map(|(_, reason, _)| reason).collect();
+    assert_eq!(reasons, [SkipReason::NoCode, SkipReason::NotAFact, SkipReason::OtherPatient]);
+}

@@ -5,8 +5,10 @@ pub(crate) mod draft;
 mod event;
 pub(crate) mod extract;
 pub(crate) mod order;
+mod unsigned;
 
 pub(crate) use death_certificate::certifies_death;
 pub use event::{
     Event, Kind, Patient, SECONDS_PER_DAY, Second, Sex, SkipReason, Skipped, Source, SourceId, Timeline, Value,
 };
+pub use unsigned::UnsignedOrder;

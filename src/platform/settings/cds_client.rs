@@ -28,8 +28,9 @@ pub enum KeySource {
 }
 
 /// Which vendor's habits to accept.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Quirks {
+    #[default]
     None,
     Epic,
     Oracle,

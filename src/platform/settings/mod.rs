@@ -16,6 +16,9 @@ use layers::{Layers, Origin};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// With it, the answer still comes within 2.5 s of the call.
+const LONGEST_READ_BACK: Duration = Duration::from_secs(2);
+
 /// Every setting.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -25,6 +28,7 @@ pub struct Settings {
     /// The folder of the CDS Services.
     pub services: PathBuf,
     pub engine: Engine,
+    pub fhir: FhirLimits,
     pub telemetry: Telemetry,
     pub cds_clients: Vec<CdsClient>,
 }
@@ -68,6 +72,19 @@ pub struct Engine {
     /// Waiting and running together.
     pub deadline: Duration,
     pub cache_entries: u64,
+}
+
+/// `[fhir]`: what one call may take from an EHR's FHIR server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FhirLimits {
+    /// From the first request to the last byte.
+    pub patience: Duration,
+    /// Bytes of all answers together.
+    pub bytes: usize,
+    /// Pages of one query.
+    pub pages: usize,
+    /// Requests at a time, over all calls of this process.
+    pub requests: usize,
 }
 
 /// `[telemetry]`
@@ -128,6 +145,7 @@ impl Settings {
             model: Model { path: folder(&layers, "model.path")?, device: device(&layers)? },
             services: folder(&layers, "services.path")?,
             engine: engine(&layers)?,
+            fhir: fhir(&layers)?,
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
@@ -212,6 +230,20 @@ fn engine(layers: &Layers) -> Result<Engine, SettingsError> {
         queue_length: layers.count("engine.queue_length", 1)?,
         deadline: layers.duration("engine.deadline")?,
         cache_entries: layers.count("engine.cache_entries", 0)? as u64,
+    })
+}
+
+fn fhir(layers: &Layers) -> Result<FhirLimits, SettingsError> {
+    let patience = layers.duration("fhir.deadline")?;
+    if patience > LONGEST_READ_BACK {
+        let remedy = "write at most \"2 s\": clinicians wait for the whole answer";
+        return Err(layers.unusable("fhir.deadline", "an answer would come too late", remedy));
+    }
+    Ok(FhirLimits {
+        patience,
+        bytes: layers.size("fhir.max_bytes")?,
+        pages: layers.count("fhir.pages", 1)?,
+        requests: layers.count("fhir.requests", 1)?,
     })
 }
 

@@ -49,11 +49,21 @@ pub const FEEDBACK: Metric = metric(
     MetricKind::Counter,
     "Feedback entries stored, by service and whether the card is known",
 );
+pub const FHIR_READS: Metric = metric(
+    "prodrome_fhir_reads_total",
+    MetricKind::Counter,
+    "Prefetch keys asked for at EHRs' FHIR servers, by what became of them",
+);
+pub const REPAIRS: Metric = metric(
+    "prodrome_repairs_total",
+    MetricKind::Counter,
+    "What was bent for a client in requests and answers, by kind and client name",
+);
 pub const READY: Metric =
     metric("prodrome_ready", MetricKind::Gauge, "1 when model and database are ready and calls are served, else 0");
 
 /// The whole list.
-pub const ALL: [Metric; 10] = [
+pub const ALL: [Metric; 12] = [
     HTTP_REQUESTS,
     HTTP_SECONDS,
     HOOK_CALLS,
@@ -63,6 +73,8 @@ pub const ALL: [Metric; 10] = [
     RESOURCES_SKIPPED,
     CALLS_REFUSED,
     FEEDBACK,
+    FHIR_READS,
+    REPAIRS,
     READY,
 ];
 

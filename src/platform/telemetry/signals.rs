@@ -3,8 +3,8 @@
 //! Fields are counts, durations and words of ours. A service id is one of the configured ones.
 
 use super::metrics::{
-    CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS, HTTP_SECONDS, READY,
-    RESOURCES_SKIPPED,
+    CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, FHIR_READS, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS, HTTP_SECONDS,
+    READY, REPAIRS, RESOURCES_SKIPPED,
 };
 use metrics::{counter, gauge, histogram};
 use std::time::Duration;
@@ -95,6 +95,40 @@ impl FeedbackStored<'_> {
         let known = (self.stored as u64).saturating_sub(unknown);
         counter!(FEEDBACK.name, "service" => service.clone(), "card" => "known").increment(known);
         counter!(FEEDBACK.name, "service" => service, "card" => "unknown").increment(unknown);
+    }
+}
+
+/// A prefetch key was asked for at an EHR's FHIR server.
+pub struct FhirRead {
+    /// `read`, or why it was not.
+    pub outcome: &'static str,
+}
+
+impl FhirRead {
+    pub fn emit(&self) {
+        tracing::debug!(outcome = self.outcome, "read back");
+        counter!(FHIR_READS.name, "outcome" => self.outcome).increment(1);
+    }
+}
+
+/// Something was bent for a client.
+pub struct Repaired<'a> {
+    pub kind: &'static str,
+    /// A name of the settings.
+    pub client: &'a str,
+    pub count: u64,
+}
+
+impl Repaired<'_> {
+    pub fn emit(&self) {
+        match self.kind {
+            "orders-withheld" => tracing::warn!(
+                client = self.client,
+                "orders were withheld from an order hook: check the service's registered address and the scope for unsigned orders"
+            ),
+            kind => tracing::debug!(kind, client = self.client, count = self.count, "bent for a client"),
+        }
+        counter!(REPAIRS.name, "kind" => self.kind, "client" => self.client.to_string()).increment(self.count);
     }
 }
 

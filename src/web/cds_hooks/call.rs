@@ -21,7 +21,14 @@ pub async fn call(
     body: JsonBody,
 ) -> Result<HttpResponse, Problem> {
     let parts = state.parts()?;
-    let facts = CallFacts { arrived: clock::now(), issuer: caller.issuer, development: state.development };
+    let facts = CallFacts {
+        arrived: clock::now(),
+        issuer: caller.issuer,
+        client: caller.name,
+        quirks: caller.quirks,
+        fhir_servers: caller.fhir_servers,
+        development: state.development,
+    };
     let answer = answer_hook(&parts.hooks, &id, body.0, facts).await?;
     Ok(HttpResponse::Ok().insert_header((CACHE, answer.cache.as_str())).json(answer.response))
 }

@@ -1,6 +1,7 @@
 //! `POST /cds-services/{id}/feedback`: what clinicians did with cards.
 
 use crate::decision_support::protocol::{self, Coding, OverrideReason, Reaction, read_feedback};
+use crate::decision_support::repair::{Repair, Repairs};
 use crate::governance::feedback::{FeedbackEntry, FeedbackOutcome};
 use crate::platform::clock;
 use crate::platform::telemetry::signals::FeedbackStored;
@@ -28,11 +29,16 @@ pub async fn feedback(
     if batch.len() > MOST_ENTRIES {
         return Err(Problem::TooLarge);
     }
+    let mut repairs = Repairs::default();
+    for _ in batch.iter().filter(|feedback| feedback.vendor_spelling) {
+        repairs.count(Repair::FeedbackSpelling);
+    }
     let entries = batch.len();
     let batch = batch.into_iter().map(entry).collect();
     let taken = parts.feedback.record(&service.id, caller.issuer.as_deref(), clock::now(), batch).await?;
     let (stored, unknown_cards) = (taken.stored, taken.unknown_cards);
     FeedbackStored { service: &service.id, entries, stored, unknown_cards }.emit();
+    repairs.report(caller.name.as_deref());
     Ok(HttpResponse::Ok().finish())
 }
 

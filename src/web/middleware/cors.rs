@@ -46,7 +46,9 @@ pub async fn cors(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let origins = request.app_data::<Data<Origins>>().cloned();
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let (Some(origins), Some(origin), true) = (origins, origin, request.path().starts_with("/cds-services")) else {
+    let path = request.path();
+    let is_hooks = path.strip_prefix("/v3").unwrap_or(path).starts_with("/cds-services");
+    let (Some(origins), Some(origin), true) = (origins, origin, is_hooks) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
     let preflight =

@@ -77,3 +77,14 @@ async fn a_comment_is_not_kept() {
         assert!(!bytes.windows(12).any(|window| window == b"QUILLFEATHER"));
     }
 }
+
+#[actix_web::test]
+async fn the_spelling_of_epic_is_taken_and_counted() {
+    let app = TestApp::start().await;
+    let mut entry = overridden();
+    let reason = entry.as_object_mut().expect("an object").remove("overrideReason").expect("a reason");
+    entry["overrideReasons"] = reason;
+    assert_eq!(post(&app, &[entry]).await.status, 200);
+    let metrics = app.get("/metrics").await.text();
+    assert!(metrics.contains(r#"prodrome_repairs_total{kind="feedback-spelling",client="anonymous"}"#), "{metrics}");
+}

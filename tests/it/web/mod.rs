@@ -12,4 +12,5 @@ mod feedback;
 mod http;
 pub mod logs;
 mod operations;
+mod orders;
 mod process;

@@ -24,7 +24,7 @@ mod service_request;
 
 use super::SkipReason;
 use super::draft::Draft;
-use crate::patient_record::fhir::{self, Drug, Text};
+use crate::patient_record::fhir::{self, Drug, Moment, Text};
 use crate::patient_record::terminology::Code;
 pub(crate) use patient::PatientDraft;
 use serde::Deserialize;
@@ -65,6 +65,15 @@ pub(crate) fn extract(resource_type: &str, json: &str) -> Result<Extracted, Skip
         _ => return Err(SkipReason::TypeNotRead),
     };
     Ok(Extracted::Draft(draft))
+}
+
+/// Reads an order that is being written, dated `at`: what it will say once it is signed.
+pub(crate) fn extract_unsigned(resource_type: &str, json: &str, at: Moment) -> Result<Draft, SkipReason> {
+    match resource_type {
+        "MedicationRequest" => Ok(medication_request::unsigned(&read(json)?, at)),
+        "ServiceRequest" => Ok(service_request::unsigned(&read(json)?, at)),
+        _ => Err(SkipReason::TypeNotRead),
+    }
 }
 
 fn read<'a, T: Deserialize<'a>>(json: &'a str) -> Result<T, SkipReason> {
