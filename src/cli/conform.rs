@@ -40,7 +40,7 @@ pub struct Conform {
     /// Calls of each service to measure its speed
     #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     calls: u16,
-    /// List what passed, and what cannot be seen from outside, as well
+    /// List every item with its words: what passed, and what cannot be seen from outside, as well
     #[arg(long)]
     verbose: bool,
     /// Write the report as JSON

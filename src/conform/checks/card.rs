@@ -36,10 +36,11 @@ fn outline(request: &str, card: &Value, findings: &mut Findings) {
     let known = matches!(card["indicator"].as_str(), Some("info" | "warning" | "critical"));
     findings.judge("CH-161", request, known, "info, warning or critical", seen(card, "indicator"));
     if let Some(detail) = card.get("detail") {
-        let is_narrative = detail
-            .as_str()
-            .is_none_or(|text| text.trim_start().starts_with("<div") || text.contains("http://www.w3.org/1999/xhtml"));
-        findings.judge("CH-167", request, !is_narrative, "Markdown", "an XHTML narrative, or no text");
+        let text = detail.as_str();
+        let is_narrative = text
+            .is_some_and(|text| text.trim_start().starts_with("<div") || text.contains("http://www.w3.org/1999/xhtml"));
+        let told = if is_narrative { "an XHTML narrative".to_owned() } else { seen(card, "detail") };
+        findings.judge("CH-167", request, text.is_some() && !is_narrative, "Markdown", told);
     }
 }
 

@@ -20,7 +20,6 @@ async fn run(bench: &Bench, findings: &mut Findings) {
             one(&exchange.name, link, bench, findings);
         }
     }
-    findings.unseen("CH-214", "no card had a link");
 }
 
 fn one(request: &str, link: &Value, bench: &Bench, findings: &mut Findings) {

@@ -58,7 +58,12 @@ impl Check {
             return;
         }
         (self.run)(bench, findings).await;
-        self.items.iter().for_each(|id| findings.unseen(id, "no answer of this run showed it"));
+        let about_cards = matches!(self.name, "card" | "suggestion" | "action" | "link");
+        let why = match about_cards && answers(bench).is_empty() {
+            true => "no card came back; --chart sends another patient",
+            false => "no answer of this run showed it",
+        };
+        self.items.iter().for_each(|id| findings.unseen(id, why));
     }
 }
 

@@ -17,7 +17,10 @@ pub fn terminal(report: &Report, verbose: bool) -> String {
         let judged: Vec<&Judged> = report.items.iter().filter(|judged| judged.item.area == area).collect();
         let totals = Totals::of(judged.iter().copied());
         let _never_fails = writeln!(page, "\n{area:<12} {}  {}", bar(totals), counts(totals));
-        judged.into_iter().for_each(|judged| page += &lines(judged, verbose));
+        judged.iter().for_each(|judged| page += &lines(judged, verbose));
+        if !verbose {
+            page += &unseen(&judged);
+        }
     }
     let totals = report.totals;
     let _never_fails = writeln!(page, "\n{:<12} {}  {}", "all", bar(totals), counts(totals));
@@ -26,7 +29,7 @@ pub fn terminal(report: &Report, verbose: bool) -> String {
         failed => format!("{failed} SHALL failed: {}\n", report.failed(super::Level::Shall).join(", ")),
     };
     if !verbose {
-        page += "--verbose also lists what passed and what cannot be seen from outside\n";
+        page += "--verbose lists every item with its words\n";
     }
     page
 }
@@ -45,6 +48,19 @@ fn bar(totals: Totals) -> String {
     format!("{}{}{}", "█".repeat(passed), "▒".repeat(failed), "·".repeat(BAR - passed - failed))
 }
 
+/// Ids that were not seen, one line a reason.
+fn unseen(judged: &[&Judged]) -> String {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    for one in judged {
+        let Verdict::NotSeen { why } = &one.verdict else { continue };
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, ids)) => ids.push(&one.item.id),
+            None => reasons.push((why, vec![&one.item.id])),
+        }
+    }
+    reasons.iter().map(|(why, ids)| format!("  not seen {}: {why}\n", ids.join(", "))).collect()
+}
+
 fn lines(judged: &Judged, verbose: bool) -> String {
     let (item, level) = (&judged.item, judged.item.level.as_str());
     let line = |word: &str| format!("  {word:<8} {} {level:<6} {}\n", item.id, item.requirement);
@@ -61,7 +77,7 @@ fn lines(judged: &Judged, verbose: bool) -> String {
             }
             text
         }
-        Verdict::NotSeen { why } => line("not seen") + &format!("           {why}\n"),
+        Verdict::NotSeen { why } if verbose => line("not seen") + &format!("           {why}\n"),
         Verdict::InsideOnly { why } if verbose => line("inside") + &format!("           {why}\n"),
         _ => String::new(),
     }
