@@ -54,8 +54,8 @@ fn unseen(judged: &[&Judged]) -> String {
     for one in judged {
         let Verdict::NotSeen { why } = &one.verdict else { continue };
         match reasons.iter_mut().find(|(known, _)| known == why) {
-            Some((_, ids)) => ids.push(&one.item.id),
-            None => reasons.push((why, vec![&one.item.id])),
+            Some((_, ids)) => ids.push(&*one.item.id),
+            None => reasons.push((&**why, vec![&*one.item.id])),
         }
     }
     reasons.iter().map(|(why, ids)| format!("  not seen {}: {why}\n", ids.join(", "))).collect()
