@@ -4,7 +4,8 @@
 //! the platform carries everything; trust tells who calls; the patient record turns FHIR into an ordered timeline;
 //! prediction turns a timeline into calibrated risks with reasons; governance remembers what was
 //! said; learning makes models and decision support answers hooks; `web` and `sandbox_ehr` are the
-//! two edges; `cli` builds the parts and runs one command. `tests/it/architecture.rs` holds the order.
+//! two edges; `conform` judges services from outside; `cli` builds the parts and runs one command.
+//! `tests/it/architecture.rs` holds the order.
 
 /// Settings, telemetry, database, clock: what carries everything else.
 pub mod platform;
@@ -32,6 +33,9 @@ pub mod web;
 
 /// A pretend EHR that calls the HTTP face.
 pub mod sandbox_ehr;
+
+/// Whether a CDS Hooks service does what the specification asks, judged from outside.
+pub mod conform;
 
 /// One command a file: builds the parts and runs them.
 pub mod cli;

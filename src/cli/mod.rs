@@ -1,6 +1,7 @@
 //! The command line: one command a file. Builds every part from settings and runs it.
 
 pub mod calibrate;
+pub mod conform;
 pub mod demo;
 pub mod evaluate;
 pub mod export;
@@ -26,6 +27,7 @@ struct Prodrome {
 #[derive(Subcommand)]
 enum Command {
     Calibrate(calibrate::Calibrate),
+    Conform(conform::Conform),
     Evaluate(evaluate::Evaluate),
     Export(export::Export),
     Predict(predict::Predict),
@@ -43,6 +45,7 @@ enum Command {
 pub fn run() -> ExitCode {
     match Prodrome::parse().command {
         Command::Calibrate(arguments) => finish(arguments.run()),
+        Command::Conform(arguments) => conform::run(&arguments),
         Command::Evaluate(arguments) => finish(arguments.run()),
         Command::Export(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),

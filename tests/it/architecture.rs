@@ -12,14 +12,14 @@ const LAYERS: [&[&str]; 8] = [
     &["prediction"],
     &["governance"],
     &["learning", "decision_support"],
-    &["web", "sandbox_ehr"],
+    &["web", "sandbox_ehr", "conform"],
     &["cli"],
 ];
 
 /// Which folders may use a dependency. Where the command line stands, it only starts what a lower layer built.
 const DEPENDENCIES: [(&str, &[&str]); 11] = [
-    ("actix_web", &["web", "sandbox_ehr", "cli"]),
-    ("awc", &["trust", "decision_support", "sandbox_ehr"]),
+    ("actix_web", &["web", "sandbox_ehr", "conform", "cli"]),
+    ("awc", &["trust", "decision_support", "sandbox_ehr", "conform"]),
     ("jsonwebtoken", &["trust"]),
     ("rustls", &["web"]),
     ("maud", &["sandbox_ehr"]),
@@ -105,6 +105,15 @@ fn a_folder_uses_only_folders_of_lower_layers() {
         for to in words_after(&code, "crate::").filter(|to| known.contains(to) && *to != from) {
             assert!(layer(to) < layer(&from), "{}: `{from}` must not use `{to}`", shown(&path));
         }
+    }
+}
+
+#[test]
+fn conformance_knows_the_server_only_from_outside() {
+    for path in files("src/conform", "rs") {
+        let code = code(&path);
+        let inside = words_after(&code, "crate::").find(|to| !["conform", "platform"].contains(to));
+        assert_eq!(inside, None, "{}: `conform` judges any server and knows none", shown(&path));
     }
 }
 

@@ -1,6 +1,7 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `demo` server and sandbox EHR as a user meets them
 //! - `architecture` the rules of the house: layers, names, the map
+//! - `conform` every CDS Hooks service judged from outside, ours and wrong ones
 //! - `decision_support` worked examples and what a card looks like
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
@@ -15,6 +16,7 @@
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
+mod conform;
 mod decision_support;
 mod demo;
 mod governance;

@@ -105,7 +105,10 @@ fn override_reason(members: &Members<'_>, path: &str) -> Result<Option<OverrideR
         },
         Err(_) => members_of(raw),
     };
-    let object = object.ok_or_else(|| RequestError::wrong(path.clone(), "an object"))?;
+    // Epic's hospital-built reasons arrive in `extension` alone, so any member will do.
+    let object = object
+        .filter(|object| !object.0.is_empty())
+        .ok_or_else(|| RequestError::wrong(path.clone(), "an object with a reason or a comment"))?;
     let coding = match object.optional_object("reason", format!("{path}.reason"))? {
         None => None,
         Some(reason) => Some(Coding {
@@ -164,6 +167,7 @@ mod tests {
             (r#""outcome":"accepted","acceptedSuggestions":[{"id":1}]"#, "feedback[0].acceptedSuggestions[0].id"),
             (r#""outcome":"ignored""#, "feedback[0].outcome"),
             (r#""outcome":"overridden","overrideReason":"no""#, "feedback[0].overrideReason"),
+            (r#""outcome":"overridden","overrideReason":{}"#, "feedback[0].overrideReason"),
             (r#""outcome":"overridden","outcomeTimestamp":"2026-05-04""#, "feedback[0].outcomeTimestamp"),
         ] {
             assert_eq!(one(rest).unwrap_err().member(), Some(member));

@@ -1,0 +1,188 @@
+//! `prodrome conform`: whether a CDS Hooks service does what the specification asks. Reads the command line, runs
+//! the checks, writes the reports.
+
+use crate::conform::{self, Agreement, Chart, ChartError, ConformError, Options, Report};
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// Judge any CDS Hooks service by the specification, from outside
+///
+/// Starts a mock EHR on this machine, discovers the services at --url, calls each of them well and badly, and says of
+/// every item whether it passed, failed (with what was seen), was not seen (with the reason), or cannot be seen from
+/// outside. Charts sent are synthetic unless --chart gives one; reports never hold chart data.
+#[derive(Args)]
+#[command(after_help = HELP)]
+pub struct Conform {
+    /// Base URL of the service, `https://cds.example.org`
+    #[arg(long, required_unless_present = "list")]
+    url: Option<String>,
+    /// Send this chart, a FHIR Bundle in JSON (default: a small synthetic one)
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
+    /// Which patient of the chart, where it holds several
+    #[arg(long, value_name = "ID", requires = "chart")]
+    patient: Option<String>,
+    /// Address of the mock EHR on this machine; a fixed port lets a service know it
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0", value_parser = loopback)]
+    ehr_bind: SocketAddr,
+    /// A web page that the service lets call, `https://ehr.example.org`
+    #[arg(long)]
+    origin: Option<String>,
+    /// Where the service is documented for people
+    #[arg(long, value_name = "URL")]
+    documentation: Option<String>,
+    /// What was agreed with the service beyond the defaults; may be repeated
+    #[arg(long, value_enum)]
+    agreed: Vec<Agreed>,
+    /// Calls of each service to measure its speed
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    calls: u16,
+    /// List every item with its words: what passed, and what cannot be seen from outside, as well
+    #[arg(long)]
+    verbose: bool,
+    /// Write the report as JSON
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+    /// Write the report as JUnit XML
+    #[arg(long, value_name = "FILE")]
+    junit: Option<PathBuf>,
+    /// Print the list of items and judge nothing
+    #[arg(long, conflicts_with = "url")]
+    list: bool,
+    /// Print the list as a Markdown table
+    #[arg(long, requires = "list")]
+    markdown: bool,
+}
+
+/// Features that a service uses only by agreement.
+#[derive(Clone, Copy, ValueEnum)]
+enum Agreed {
+    SystemActions,
+    ActionSelection,
+    Autolaunch,
+}
+
+const HELP: &str = "\
+Examples:
+  prodrome conform --url https://cds.example.org
+  prodrome conform --url http://127.0.0.1:8080 --verbose
+  prodrome conform --url https://cds.example.org --junit conform.xml --json conform.json     in a build
+  prodrome conform --url http://127.0.0.1:8080 --chart patient.json --patient 87a3           your own test patient
+  prodrome conform --url http://127.0.0.1:8080 --ehr-bind 127.0.0.1:9400                      read-back, see below
+  prodrome conform --list                                                                    what is judged
+
+A service reads only from FHIR servers that it knows. To judge its reading, register http://127.0.0.1:9400/fhir with
+it and give --ehr-bind. Feedback is sent for the cards that come back; use a test system.
+
+Exit codes: 0 no SHALL failed; 1 a SHALL failed, or a report could not be written; 2 an argument cannot be used, or
+nothing answers at --url.";
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+enum CommandError {
+    #[error("`--chart {file}` cannot be read: {reason}")]
+    File { file: String, reason: std::io::Error },
+    #[error("`--chart {file}` cannot be used: {reason}")]
+    Chart { file: String, reason: ChartError },
+    #[error("the synthetic chart cannot be used: {0}")]
+    Synthetic(#[from] ChartError),
+    #[error(transparent)]
+    Run(#[from] ConformError),
+}
+
+/// Runs the command.
+pub fn run(arguments: &Conform) -> ExitCode {
+    if arguments.list {
+        return list(arguments.markdown);
+    }
+    let report = match judge(arguments) {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("prodrome: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    print!("{}", conform::terminal(&report, arguments.verbose));
+    let written = write(arguments, &report);
+    if let Err(error) = &written {
+        eprintln!("prodrome: {error:#}");
+    }
+    if report.totals.failed_shall == 0 && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn list(markdown: bool) -> ExitCode {
+    super::finish(conform::items().map_err(Into::into).map(|items| match markdown {
+        true => print!("{}", conform::markdown(&items)),
+        false => items.iter().for_each(|item| {
+            let judged = item.outside.as_deref().map_or("inside", |_| "outside");
+            println!("{} {:<6} {judged:<7} {:<11} {}", item.id, item.level.as_str(), item.area, item.requirement);
+        }),
+    }))
+}
+
+fn judge(arguments: &Conform) -> Result<Report, CommandError> {
+    let options = Options {
+        url: arguments.url.clone().unwrap_or_default(),
+        chart: arguments.chart.as_deref().map_or_else(
+            || Chart::synthetic().map_err(CommandError::from),
+            |file| read_chart(file, arguments.patient.as_deref()),
+        )?,
+        ehr: arguments.ehr_bind,
+        origin: arguments.origin.clone(),
+        documentation: arguments.documentation.clone(),
+        agreed: arguments.agreed.iter().map(|agreed| agreed.meaning()).collect(),
+        calls: usize::from(arguments.calls),
+    };
+    // Hidden by itself where the error stream is no terminal.
+    let bar = ProgressBar::new(0);
+    if let Ok(style) = ProgressStyle::with_template("{msg:12} {wide_bar} {pos}/{len} {elapsed}") {
+        bar.set_style(style);
+    }
+    let progress = |number: usize, all: usize, name: &str| {
+        bar.set_length(all as u64);
+        bar.set_position(number as u64);
+        bar.set_message(name.to_owned());
+    };
+    let report = actix_web::rt::System::new().block_on(conform::run(options, progress));
+    bar.finish_and_clear();
+    Ok(report?)
+}
+
+fn read_chart(file: &Path, patient: Option<&str>) -> Result<Chart, CommandError> {
+    let shown = file.display().to_string();
+    let bytes = std::fs::read(file).map_err(|reason| CommandError::File { file: shown.clone(), reason })?;
+    Chart::read(&bytes, patient).map_err(|reason| CommandError::Chart { file: shown, reason })
+}
+
+fn write(arguments: &Conform, report: &Report) -> anyhow::Result<()> {
+    use anyhow::Context;
+    let save = |path: &Path, text: String| {
+        std::fs::write(path, text).with_context(|| format!("`{}` cannot be written", path.display()))
+    };
+    if let Some(path) = &arguments.json {
+        save(path, conform::json(report)?)?;
+    }
+    if let Some(path) = &arguments.junit {
+        save(path, conform::junit(report))?;
+    }
+    Ok(())
+}
+
+impl Agreed {
+    fn meaning(self) -> Agreement {
+        match self {
+            Self::SystemActions => Agreement::SystemActions,
+            Self::ActionSelection => Agreement::ActionSelection,
+            Self::Autolaunch => Agreement::Autolaunch,
+        }
+    }
+}
+
+/// The mock EHR answers whoever asks, so it listens on this machine only.
+fn loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text.parse().map_err(|_| "not an address such as `127.0.0.1:9400`".to_owned())?;
+    if address.ip().is_loopback() { Ok(address) } else { Err("the mock EHR listens on loopback only".to_owned()) }
+}
