@@ -9,7 +9,16 @@ async fn our_server_fails_no_shall() {
     let app = TestApp::start().await;
     let report = judge(&app.url("")).await;
     assert_eq!(report.failed(Level::Shall), Vec::<&str>::new(), "{}", terminal(&report, true));
-    assert_eq!(report.services, ["early-detection (patient-view)"]);
+    assert_eq!(
+        report.services,
+        [
+            "early-detection (encounter-start)",
+            "early-detection (patient-view)",
+            "order-outlook (order-select)",
+            "order-outlook (order-sign)",
+            "readmission-risk (encounter-discharge)"
+        ]
+    );
     // A run that saw nothing would fail nothing.
     for id in
         ["CH-001", "CH-026", "CH-101", "CH-104", "CH-151", "CH-160", "CH-171", "CH-181", "CH-196", "CH-235", "CH-236"]
