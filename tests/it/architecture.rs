@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 7] = [
 /// Which folders may use a dependency. Where the command line stands, it only starts what a lower layer built.
 const DEPENDENCIES: [(&str, &[&str]); 9] = [
     ("actix_web", &["web", "sandbox_ehr", "cli"]),
-    ("awc", &["sandbox_ehr"]),
+    ("awc", &["sandbox_ehr", "cli"]),
     ("maud", &["sandbox_ehr"]),
     ("candle_core", &["prediction", "learning"]),
     ("fused_ops", &["prediction", "learning", "cli"]),

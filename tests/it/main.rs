@@ -1,6 +1,7 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `demo` server and sandbox EHR as a user meets them
 //! - `architecture` the rules of the house: layers, names, the map
+//! - `database` where every test gets a database from
 //! - `decision_support` worked examples and what a card looks like
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
@@ -13,6 +14,7 @@
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
+mod database;
 mod decision_support;
 mod demo;
 mod governance;
