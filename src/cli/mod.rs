@@ -10,6 +10,7 @@ pub mod package;
 pub mod plant;
 pub mod predict;
 pub mod probe;
+pub mod ready;
 pub mod serve;
 pub mod train;
 
@@ -37,6 +38,7 @@ enum Command {
     Package(package::Package),
     Plant(plant::Plant),
     Probe(probe::Probe),
+    Ready(ready::Ready),
     Train(train::Train),
 }
 
@@ -55,6 +57,7 @@ pub fn run() -> ExitCode {
         Command::Package(arguments) => finish(arguments.run()),
         Command::Plant(arguments) => finish(arguments.run()),
         Command::Probe(arguments) => finish(arguments.run()),
+        Command::Ready(arguments) => finish(arguments.run()),
         Command::Train(arguments) => finish(arguments.run()),
     }
 }

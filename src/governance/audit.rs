@@ -112,7 +112,7 @@ impl Audit {
     }
 }
 
-async fn insert(pool: sqlx::AnyPool, row: AuditRow, json: [String; 3]) -> Result<(), GovernanceError> {
+async fn insert(pool: sqlx::AnyPool, mut row: AuditRow, json: [String; 3]) -> Result<(), GovernanceError> {
     let id = Uuid::new_v4().to_string();
     let at = row.at.as_millisecond();
     let [skipped, cards, abstained] = json;
@@ -140,6 +140,8 @@ async fn insert(pool: sqlx::AnyPool, row: AuditRow, json: [String; 3]) -> Result
     .bind(row.duration.as_secs_f64() * 1000.0)
     .execute(&mut *transaction)
     .await?;
+    // In one order everywhere, so that processes which show the same cards at once never wait in a circle.
+    row.cards.sort();
     for card in row.cards {
         sqlx::query("insert into card (uuid, service, audit_id, at_ms) values ($1, $2, $3, $4) on conflict do nothing")
             .bind(card.to_string())

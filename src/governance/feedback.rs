@@ -83,8 +83,7 @@ async fn insert(
 ) -> Result<FeedbackTaken, GovernanceError> {
     let mut taken = FeedbackTaken::default();
     let mut transaction = pool.begin().await?;
-    for mut entry in batch {
-        entry.accepted_suggestions.sort();
+    for (id, entry) in in_order(&service, client.as_deref(), batch) {
         let (system, code) = entry.override_reason.clone().unzip();
         // The card is looked up within the insert: a transaction that reads before it writes can be refused
         // by SQLite when another process wrote in between.
@@ -94,7 +93,7 @@ async fn insert(
              values ($1, $2, $3, $4, $5, (select count(*) from card where uuid = $5 and service = $3), \
              $6, $7, $8, $9, $10, $11) on conflict do nothing",
         )
-        .bind(entry_id(&service, client.as_deref(), &entry))
+        .bind(id)
         .bind(at.as_millisecond())
         .bind(service.clone())
         .bind(client.clone())
@@ -115,6 +114,18 @@ async fn insert(
     }
     transaction.commit().await?;
     Ok(taken)
+}
+
+/// The entries with their ids, in the order of these. Every process writes in this order: two that are given the same
+/// entries at once wait for each other's rows in turn, never in a circle, which PostgreSQL would refuse.
+fn in_order(service: &str, client: Option<&str>, batch: Vec<FeedbackEntry>) -> Vec<(String, FeedbackEntry)> {
+    let with_id = |mut entry: FeedbackEntry| {
+        entry.accepted_suggestions.sort();
+        (entry_id(service, client, &entry), entry)
+    };
+    let mut entries: Vec<_> = batch.into_iter().map(with_id).collect();
+    entries.sort_by(|(one, _), (other, _)| one.cmp(other));
+    entries
 }
 
 /// Whether this service showed the card.

@@ -5,7 +5,7 @@
 
 use crate::platform::settings::without_password;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyPool, ConnectOptions as _, SqlSafeStr as _};
 use std::future::Future;
 use std::path::Path;
@@ -61,8 +61,7 @@ impl Database {
         let fail = |error: sqlx::Error| DatabaseError::Open { url: shown.clone(), reason: error.to_string() };
         let options = AnyConnectOptions::from_str(&address).map_err(fail)?.disable_statement_logging();
         let pool = pool_options(sqlite).connect_with(options).await.map_err(fail)?;
-        migrator()
-            .run(&pool)
+        migrate(&pool, sqlite)
             .await
             .map_err(|error| DatabaseError::Migrate { url: shown.clone(), reason: error.to_string() })?;
         Ok(Self { pool, runtime: tokio::runtime::Handle::current() })
@@ -123,6 +122,19 @@ fn pool_options(sqlite: bool) -> AnyPoolOptions {
             Ok(())
         })
     })
+}
+
+/// Brings the tables up to date. PostgreSQL lets one process at a time do so. SQLite has no such lock: of several
+/// that start together all but one fail, each because another did at least one step, so that a try for each step
+/// and one more is enough.
+async fn migrate(pool: &AnyPool, sqlite: bool) -> Result<(), MigrateError> {
+    let migrator = migrator();
+    for _ in MIGRATIONS.iter().filter(|_| sqlite) {
+        if migrator.run(pool).await.is_ok() {
+            return Ok(());
+        }
+    }
+    migrator.run(pool).await
 }
 
 fn migrator() -> Migrator {

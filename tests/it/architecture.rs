@@ -19,7 +19,7 @@ const LAYERS: [&[&str]; 8] = [
 /// Which folders may use a dependency. Where the command line stands, it only starts what a lower layer built.
 const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("actix_web", &["web", "sandbox_ehr", "conform", "cli"]),
-    ("awc", &["trust", "decision_support", "sandbox_ehr", "conform"]),
+    ("awc", &["trust", "decision_support", "sandbox_ehr", "conform", "cli"]),
     ("jsonwebtoken", &["trust"]),
     ("rustls", &["web"]),
     ("maud", &["sandbox_ehr"]),

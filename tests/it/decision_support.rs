@@ -1,5 +1,6 @@
 //! Hook calls through the spine itself: the worked examples of the shipped services, and what a card looks like.
 
+use crate::database::TestDatabase;
 use crate::oracle::AgeOracle;
 use prodrome::decision_support::answer_hook::{CallFacts, HookAnswer, HookError, HookParts, answer_hook};
 use prodrome::decision_support::prefetch::PrefetchError;
@@ -17,15 +18,15 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A spine with a database of its own, answering the services of a folder.
-async fn spine(services: &Path, folder: &Path) -> Arc<HookParts> {
-    spine_of(Arc::new(AgeOracle::new(Duration::ZERO)), services, folder).await
+/// A spine on this database, answering the services of a folder.
+async fn spine(services: &Path, database: &TestDatabase) -> Arc<HookParts> {
+    spine_of(Arc::new(AgeOracle::new(Duration::ZERO)), services, database).await
 }
 
-async fn spine_of(oracle: Arc<dyn Oracle>, services: &Path, folder: &Path) -> Arc<HookParts> {
+async fn spine_of(oracle: Arc<dyn Oracle>, services: &Path, database: &TestDatabase) -> Arc<HookParts> {
     let catalogue = Catalogue::load(services, Known::of(&*oracle)).expect("valid services");
     let size = EngineSize { threads: 1, token_budget: 2048, queue_length: 8 };
-    let database = Database::open(&format!("sqlite:{}", folder.join("test.sqlite").display())).await.expect("open");
+    let database = Database::open(database.url()).await.expect("open");
     Arc::new(HookParts {
         catalogue: Arc::new(catalogue),
         predictor: Arc::new(Predictor::start(oracle, size, 100).expect("threads")),
@@ -66,8 +67,8 @@ fn shipped() -> &'static Path {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_card_says_risk_average_evidence_and_limits() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let parts = spine(shipped(), folder.path()).await;
+    let database = TestDatabase::fresh();
+    let parts = spine(shipped(), &database).await;
     let answer = ask(&parts, "early-detection", &request("c-1")).await.expect("an answer");
     assert_eq!(answer.response.cards.len(), 3);
     for card in &answer.response.cards {
@@ -87,8 +88,8 @@ async fn a_card_says_risk_average_evidence_and_limits() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_answer_from_memory_cites_the_resources_of_its_own_chart() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let parts = spine(shipped(), folder.path()).await;
+    let database = TestDatabase::fresh();
+    let parts = spine(shipped(), &database).await;
     let first = ask(&parts, "early-detection", &request("c-1")).await.expect("an answer");
     let second = ask(&parts, "early-detection", &request("c-2")).await.expect("an answer");
     assert_eq!((first.cache, second.cache), (CacheStatus::Miss, CacheStatus::Hit));
@@ -101,13 +102,13 @@ async fn an_answer_from_memory_cites_the_resources_of_its_own_chart() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_silent_service_computes_and_shows_nothing() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let (folder, database) = (tempfile::tempdir().expect("a folder"), TestDatabase::fresh());
     let service = folder.path().join("services/quiet");
     std::fs::create_dir_all(&service).expect("a folder");
     let text = std::fs::read_to_string("cds-services/early-detection/service.toml").expect("the shipped service");
     let silent = text.replace("mode = \"live\"", "mode = \"silent\"");
     std::fs::write(service.join("service.toml"), silent).expect("written");
-    let parts = spine(&folder.path().join("services"), folder.path()).await;
+    let parts = spine(&folder.path().join("services"), &database).await;
     let answer = ask(&parts, "quiet", &request("c-1")).await.expect("an answer");
     assert!(answer.response.cards.is_empty());
     let again = ask(&parts, "quiet", &request("c-1")).await.expect("an answer");
@@ -117,15 +118,15 @@ async fn a_silent_service_computes_and_shows_nothing() {
 /// Each example holds for any model: it states what must not be shown, or which data are missing.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worked_examples_hold_for_ages_alone() {
-    let folder = tempfile::tempdir().expect("a folder");
-    check_examples(spine(shipped(), folder.path()).await).await;
+    let database = TestDatabase::fresh();
+    check_examples(spine(shipped(), &database).await).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worked_examples_hold_for_the_shipped_model() {
-    let folder = tempfile::tempdir().expect("a folder");
+    let database = TestDatabase::fresh();
     let model = Model::load(Path::new("models/prodrome-s")).expect("the shipped package");
-    check_examples(spine_of(Arc::new(model), shipped(), folder.path()).await).await;
+    check_examples(spine_of(Arc::new(model), shipped(), &database).await).await;
 }
 
 async fn check_examples(parts: Arc<HookParts>) {
@@ -178,8 +179,8 @@ async fn ask_as_epic(parts: &Arc<HookParts>, service: &str, request: &Value) -> 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epic_client_gets_an_answer_without_cards_where_others_are_told_what_is_missing() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let parts = spine(shipped(), folder.path()).await;
+    let database = TestDatabase::fresh();
+    let parts = spine(shipped(), &database).await;
     let mut without_patient = request("c-1");
     without_patient["prefetch"] = json!({});
     let mut without_orders = request("c-1");
@@ -203,8 +204,8 @@ async fn an_epic_client_gets_an_answer_without_cards_where_others_are_told_what_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_epic_client_gets_one_action_a_suggestion() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let parts = spine(shipped(), folder.path()).await;
+    let database = TestDatabase::fresh();
+    let parts = spine(shipped(), &database).await;
     let text = std::fs::read_to_string("cds-services/order-outlook/examples/nsaid-started.json").expect("an example");
     let mut call = serde_json::from_str::<Value>(&text).expect("JSON")["request"].clone();
     call["prefetch"]["observations"]["entry"][0]["resource"]["effectiveDateTime"] =

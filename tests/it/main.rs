@@ -2,6 +2,7 @@
 //! - `demo` server and sandbox EHR as a user meets them
 //! - `architecture` the rules of the house: layers, names, the map
 //! - `conform` every CDS Hooks service judged from outside, ours and wrong ones
+//! - `database` where every test gets a database from
 //! - `decision_support` worked examples and what a card looks like
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
@@ -17,6 +18,7 @@
 
 mod architecture;
 mod conform;
+mod database;
 mod decision_support;
 mod demo;
 mod governance;

@@ -10,10 +10,10 @@ use std::path::{Path, PathBuf};
 const PATH: &str = "/cds-services/early-detection";
 /// The last second of a day, as a call states it and as `predict` counts it: the day on which the demo's records end,
 /// and one years before.
-const END: (&str, i64) = ("2026-01-01T23:59:59Z", 1_767_311_999);
+pub const END: (&str, i64) = ("2026-01-01T23:59:59Z", 1_767_311_999);
 const BEFORE: (&str, i64) = ("2016-06-30T23:59:59Z", 1_467_331_199);
 
-fn charts() -> Vec<PathBuf> {
+pub fn charts() -> Vec<PathBuf> {
     let mut charts: Vec<PathBuf> = std::fs::read_dir("demo/patients")
         .expect("the demo's patients")
         .map(|entry| entry.expect("a file").path())
@@ -24,7 +24,7 @@ fn charts() -> Vec<PathBuf> {
 }
 
 /// A whole chart as one prefetched Bundle.
-fn call(chart: &Path, as_of: &str) -> Value {
+pub fn call(chart: &Path, as_of: &str) -> Value {
     let file = std::fs::File::open(chart).expect("a chart");
     let mut bytes = Vec::new();
     let mut reader = zstd::Decoder::new(file).expect("zstd");

@@ -28,16 +28,11 @@ async fn ch_262_a_token_is_good_once_and_its_id_once_for_each_issuer() {
     ehr.calls(&app).await;
 }
 
-/// One database for two apps: the SQLite file of the first, or PostgreSQL where the tests are given one.
-async fn refuses_on_a_second_app(database: Option<&str>) {
+#[actix_web::test]
+async fn ch_273_a_second_replica_on_the_same_database_knows_the_token() {
     let ehr = Ehr::rs384();
-    let with = |url: &str| production(&[ehr.in_file()]).setting("DATABASE__URL", url);
-    let first = match database {
-        Some(url) => with(url).start().await,
-        None => production(&[ehr.in_file()]).start().await,
-    };
-    let own = format!("sqlite:{}", first.database_file().display());
-    let second = with(database.unwrap_or(&own)).start().await;
+    let first = production(&[ehr.in_file()]).start().await;
+    let second = production(&[ehr.in_file()]).sharing(&first).start().await;
     let token = ehr.token(CALL);
     assert_eq!(call_with(&first, &token).await.status, 200);
     ehr.refused(&call_with(&second, &token).await, "used before");
@@ -49,14 +44,6 @@ async fn refuses_on_a_second_app(database: Option<&str>) {
         assert_eq!(statuses, [200, 401], "two replicas took one token at once");
     }
     ehr.calls(&second).await;
-}
-
-#[actix_web::test]
-async fn ch_273_a_second_replica_on_the_same_database_knows_the_token() {
-    refuses_on_a_second_app(None).await;
-    if let Ok(url) = std::env::var("PRODROME_TEST_POSTGRES") {
-        refuses_on_a_second_app(Some(&url)).await;
-    }
 }
 
 #[actix_web::test]

@@ -1,16 +1,15 @@
 //! [`TestApp`]: the real server on a free port, with a database of its own.
 
 use super::logs;
+use crate::database::TestDatabase;
 use crate::oracle::AgeOracle;
 use prodrome::cli::serve::{Running, start_with};
 use prodrome::platform::settings::Settings;
 use prodrome::prediction::answer::Oracle;
 use prodrome::prediction::model::Model;
 use sqlx::AnyPool;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tempfile::TempDir;
 
 /// What differs from a plain app.
 #[derive(Default)]
@@ -20,12 +19,13 @@ pub struct Builder {
     loading: Duration,
     pace: Duration,
     shipped_model: bool,
+    database: Option<Arc<TestDatabase>>,
 }
 
 /// A running server. Dropping it ends its runtime and with it the server.
 pub struct TestApp {
     pub running: Running,
-    folder: TempDir,
+    pub database: Arc<TestDatabase>,
 }
 
 /// An answer, read whole.
@@ -61,14 +61,19 @@ impl Builder {
         self
     }
 
+    /// On the database of another app, as a second replica.
+    pub fn sharing(mut self, other: &TestApp) -> Self {
+        self.database = Some(other.database.clone());
+        self
+    }
+
     pub async fn start(self) -> TestApp {
         logs::keep();
-        let folder = tempfile::tempdir().expect("a folder");
-        let database = format!("sqlite:{}", folder.path().join("test.sqlite").display());
+        let database = self.database.unwrap_or_else(|| Arc::new(TestDatabase::fresh()));
         let mut environment = vec![
             ("PRODROME__SERVER__MODE".to_string(), "development".to_string()),
             ("PRODROME__SERVER__BIND".to_string(), "127.0.0.1:0".to_string()),
-            ("PRODROME__DATABASE__URL".to_string(), database),
+            ("PRODROME__DATABASE__URL".to_string(), database.url().to_string()),
         ];
         environment.extend(self.environment);
         let settings = Settings::read(None, environment.into_iter()).expect("usable settings");
@@ -84,7 +89,7 @@ impl Builder {
         if !self.not_waiting {
             running.ready().await.expect("model and database");
         }
-        TestApp { running, folder }
+        TestApp { running, database }
     }
 }
 
@@ -102,14 +107,9 @@ impl TestApp {
         format!("http://{}{path}", self.running.address)
     }
 
-    /// The database file, as another process would open it.
-    pub fn database_file(&self) -> PathBuf {
-        self.folder.path().join("test.sqlite")
-    }
-
     /// A second connection to the database.
     pub async fn database(&self) -> AnyPool {
-        AnyPool::connect(&format!("sqlite:{}", self.database_file().display())).await.expect("a second connection")
+        self.database.connect().await
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -126,17 +126,18 @@ impl TestApp {
     }
 
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
-        let method = awc::http::Method::from_bytes(method.as_bytes()).expect("a method");
-        let mut request = awc::Client::builder().disable_timeout().finish().request(method, self.url(path));
-        for (name, value) in headers {
-            request = request.insert_header((*name, *value));
-        }
-        read(request.send_body(body)).await
+        send_to(method, &self.url(path), headers, body).await
     }
 }
 
-async fn read(request: awc::SendClientRequest) -> Answer {
-    let mut response = request.await.expect("an answer");
+/// Sends a request to any server and reads the whole answer.
+pub async fn send_to(method: &str, url: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+    let method = awc::http::Method::from_bytes(method.as_bytes()).expect("a method");
+    let mut request = awc::Client::builder().disable_timeout().finish().request(method, url);
+    for (name, value) in headers {
+        request = request.insert_header((*name, *value));
+    }
+    let mut response = request.send_body(body).await.expect("an answer");
     let body = response.body().limit(64 << 20).await.expect("a whole body").to_vec();
     Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }

@@ -1,4 +1,4 @@
-//! The HTTP face, through the real app on a port of the system's choice with a fresh SQLite file.
+//! The HTTP face, through the real app on a port of the system's choice with a fresh database.
 //! One module for each endpoint; `app` starts it, `logs` keeps everything that is logged.
 
 pub mod app;
@@ -14,3 +14,5 @@ pub mod logs;
 mod operations;
 mod orders;
 mod process;
+mod readiness;
+mod replicas;

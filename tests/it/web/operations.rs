@@ -53,14 +53,14 @@ async fn a_head_request_has_the_headers_alone() {
 
 #[actix_web::test]
 async fn a_loading_server_is_alive_and_not_ready() {
-    let app = TestApp::builder().still_loading(Duration::from_millis(800)).start().await;
+    let mut app = TestApp::builder().still_loading(Duration::from_millis(800)).start().await;
     assert_eq!(app.get("/healthz").await.status, 200);
     for path in ["/readyz", "/cds-services"] {
         let answer = app.get(path).await;
         answer.refuses_with(503, "not-ready");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    app.running.ready().await.expect("model and database");
     assert_eq!(app.get("/readyz").await.status, 200);
 }
 

@@ -1,12 +1,13 @@
 //! The real binary: exit codes and signals.
 
+use crate::database::TestDatabase;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-fn prodrome(folder: &Path, environment: &[(&str, &str)]) -> Command {
+pub fn prodrome(folder: &Path, environment: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_prodrome"));
     command.arg("serve").current_dir(folder).env("PRODROME__SERVER__BIND", "127.0.0.1:0");
     command.envs(environment.iter().copied()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -77,7 +78,7 @@ fn a_database_that_cannot_be_opened_ends_the_start_with_code_2() {
 }
 
 /// A server that is stopped at the end of its test, whatever happens.
-struct Served(Child);
+pub struct Served(Child);
 
 impl Drop for Served {
     fn drop(&mut self) {
@@ -86,13 +87,21 @@ impl Drop for Served {
 }
 
 impl Served {
-    /// Starts the server, whose model never ends loading (its manifest is a pipe that nobody writes to), and
-    /// waits until it says where it listens.
-    fn start(folder: &Path) -> (Self, String) {
+    /// Starts a server whose model never ends loading (its manifest is a pipe that nobody writes to).
+    fn loading(folder: &Path, database: &TestDatabase) -> (Self, String) {
         let made = Command::new("mkfifo").arg(folder.join("manifest.json")).status().expect("mkfifo runs");
         assert!(made.success());
-        let environment = [("PRODROME__SERVER__MODE", "development"), ("PRODROME__MODEL__PATH", ".")];
-        let mut child = prodrome(folder, &environment).spawn().expect("it runs");
+        let environment = [
+            ("PRODROME__SERVER__MODE", "development"),
+            ("PRODROME__MODEL__PATH", "."),
+            ("PRODROME__DATABASE__URL", database.url()),
+        ];
+        Self::start(prodrome(folder, &environment))
+    }
+
+    /// Starts the server and waits until it says where it listens.
+    pub fn start(mut command: Command) -> (Self, String) {
+        let mut child = command.spawn().expect("it runs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         let address = line.trim().rsplit("http://").next().unwrap_or_default().to_string();
@@ -111,8 +120,8 @@ impl Served {
 
 #[test]
 fn an_accepted_call_is_finished_after_sigterm_and_new_ones_are_refused() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (mut served, address) = Served::start(folder.path());
+    let (folder, database) = (tempfile::tempdir().expect("a folder"), TestDatabase::fresh());
+    let (mut served, address) = Served::loading(folder.path(), &database);
     let mut call = TcpStream::connect(&address).expect("a connection");
     let body = "{\"feedback\": []}";
     let length = body.len();
@@ -141,8 +150,8 @@ fn a_package_that_is_not_there_ends_the_start_with_code_2() {
 
 #[test]
 fn an_idle_connection_does_not_delay_the_stop() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let (mut served, address) = Served::start(folder.path());
+    let (folder, database) = (tempfile::tempdir().expect("a folder"), TestDatabase::fresh());
+    let (mut served, address) = Served::loading(folder.path(), &database);
     let mut idle = TcpStream::connect(&address).expect("a connection");
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
     let mut start = [0; 12];
