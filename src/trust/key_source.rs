@@ -147,7 +147,7 @@ impl Held {
     fn wants_fetch(&self, kid: &str, now: Instant) -> bool {
         let paused = self.counted.is_some_and(|at| now.duration_since(at) < PAUSE);
         let fresh = self.set.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < FRESH);
-        !paused && !(fresh && self.find(kid, now).is_ok())
+        !(paused || fresh && self.find(kid, now).is_ok())
     }
 
     /// Takes what was fetched for this `kid`; an old set outlives a failed fetch.

@@ -141,12 +141,9 @@ fn targets(shown: &Shown, findings: &mut Findings) {
         let told = lost.map(|(name, _)| format!("an update without {name}")).unwrap_or_default();
         findings.judge("CH-197", request, lost.is_none(), "the whole resource", told);
         let kept = ["_intent", "contained", "id"];
-        let kept = kept
-            .iter()
-            .filter(|name| original.get(**name).is_some())
-            .all(|name| resource[*name].to_string() == original[*name].to_string())
-            && list(original, "extension")
-                .all(|known| list(resource, "extension").any(|ours| ours.to_string() == known.to_string()));
+        let kept =
+            kept.iter().filter(|name| original.get(**name).is_some()).all(|name| resource[*name] == original[*name])
+                && list(original, "extension").all(|known| list(resource, "extension").any(|ours| ours == known));
         findings.judge("CH-198", request, kept, "extensions, contained and decimals as they came", "a changed one");
     }
 }

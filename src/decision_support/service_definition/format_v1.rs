@@ -151,7 +151,7 @@ fn hooks(mut hooks: Vec<String>) -> Result<Vec<String>, String> {
     if hooks.is_empty() || hooks.len() > MANY {
         return Err("`hooks` is empty or too long; write for example [\"patient-view\"]".into());
     }
-    if let Some(bad) = hooks.iter().find(|hook| !is_published(hook) && !(hook.contains('.') && is_name(hook))) {
+    if let Some(bad) = hooks.iter().find(|hook| !(is_published(hook) || hook.contains('.') && is_name(hook))) {
         let nearest = nearest(bad, LIBRARY.iter().map(|(known, _)| *known)).unwrap_or("patient-view");
         return Err(format!(
             "`hooks`: `{bad}` is neither in the library of hooks (the nearest one is `{nearest}`) nor a reverse-domain \

@@ -65,8 +65,11 @@ const FAULTS: [(&str, Fault); 40] = [
     ("CH-279", |answer, _| answer["cards"][0]["extension"] = json!({"figure": 1})),
 ];
 
+/// Changes a discovery entry.
+type Change = fn(&mut Value);
+
 /// Faults of entries in the discovery document.
-const ENTRIES: [(&str, fn(&mut Value)); 12] = [
+const ENTRIES: [(&str, Change); 12] = [
     ("CH-028", |entry| without(entry, "hook")),
     ("CH-029", |entry| without(entry, "description")),
     ("CH-031", |entry| without(entry, "title")),

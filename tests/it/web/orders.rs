@@ -56,7 +56,7 @@ fn topics(answer: &Answer) -> Vec<String> {
 async fn ch_067_a_drug_that_is_started_gets_a_card_of_what_followed_such_starts() {
     let app = TestApp::start().await;
     let naproxen = drug("d1", "Naproxen sodium 220 MG Oral Tablet");
-    let body = measured(call("order-sign", json!({"draftOrders": bundle(&[naproxen.clone()])})));
+    let body = measured(call("order-sign", json!({"draftOrders": bundle(std::slice::from_ref(&naproxen))})));
     let answer = post(&app, OUTLOOK, &body).await;
     let shown = topics(&answer);
     assert!((1..=3).contains(&shown.len()) && shown.contains(&"nsaidcreatinine90".into()), "{}", answer.text());
@@ -79,7 +79,7 @@ async fn ch_067_a_drug_that_is_started_gets_a_card_of_what_followed_such_starts(
 async fn ch_197_ch_198_ch_202_the_note_goes_into_the_whole_draft_and_nothing_else_of_it_changes() {
     let app = TestApp::start().await;
     let naproxen = drug("d1", "Naproxen sodium 220 MG Oral Tablet");
-    let body = measured(call("order-sign", json!({"draftOrders": bundle(&[naproxen.clone()])})));
+    let body = measured(call("order-sign", json!({"draftOrders": bundle(std::slice::from_ref(&naproxen))})));
     let answer = post(&app, OUTLOOK, &body).await.json();
     let cards = answer["cards"].as_array().expect("cards").iter();
     let card = cards.into_iter().find(|card| card["source"]["topic"]["code"] == "nsaidcreatinine90").expect("a card");
