@@ -27,7 +27,12 @@ pub fn record() -> Vec<Value> {
                "code": {"coding": [{"system": "http://snomed.info/sct", "code": format!("{}", 100_000 + n)}]},
                "recordedDate": format!("2015-01-{:02}", 1 + n % 28)})
     });
-    resources().into_iter().chain(more).collect()
+    let of_the_patient = |one: &Value| match (&one["subject"], &one["patient"]) {
+        (Value::Null, Value::Null) => one["resourceType"] != "Patient" || one["id"] == PATIENT,
+        (Value::Null, patient) => patient["reference"] == format!("Patient/{PATIENT}"),
+        (subject, _) => subject["reference"] == format!("Patient/{PATIENT}"),
+    };
+    resources().into_iter().filter(of_the_patient).chain(more).collect()
 }
 
 impl Sandbox {
