@@ -3,11 +3,11 @@
 //! Everything it needs is in the repository. The server runs in development mode: never with real patients.
 
 use super::serve::{self, Running, ServeError};
-use crate::platform::settings::{self, Settings, SettingsError};
+use crate::platform::settings::{self, KeySource, Settings, SettingsError};
 use crate::platform::telemetry::logging;
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
-use crate::sandbox_ehr::{ChartsError, SandboxEhr, read_folder};
+use crate::sandbox_ehr::{ChartsError, Registration, SandboxEhr, read_folder};
 use actix_web::dev::ServerHandle;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -34,12 +34,19 @@ pub struct Demo {
     /// Show these patients: a folder of NDJSON files, plain or .zst, one patient each (default: those shipped)
     #[arg(long, value_name = "DIR")]
     pub patients: Option<PathBuf>,
+    /// Let a backend service with these public keys (a file or an address) have tokens at the sandbox EHR's /token,
+    /// as client `prodrome-backend`
+    #[arg(long, value_name = "FILE|URL")]
+    pub backend_jwks: Option<String>,
 }
 
 const HELP: &str = "\
 Open the printed address in a browser, choose a patient and press \"Open chart\": the page's server sends the chart
 to the CDS Hooks server as any EHR would, and draws the cards that come back. Accepting or dismissing a card sends
 feedback. Everything is synthetic; nothing leaves this machine.
+
+With \"without prefetch\" ticked the call holds no chart: the server reads it from the sandbox EHR's FHIR server (/fhir)
+with the token of the call. docs/guides/read-back.md tells of both ways to a token.
 
 Other settings come from the environment as for `prodrome serve`: PRODROME__MODEL__PATH, PRODROME__TELEMETRY__FILTER.
 
@@ -134,7 +141,7 @@ pub struct Demonstration {
 
 /// Starts both with the model package of the settings.
 pub async fn start(arguments: &Demo) -> Result<Demonstration, DemoError> {
-    logging::start(&settings_of(arguments.bind, Path::new("."))?.telemetry);
+    logging::start(&settings_of(arguments.bind, Path::new("."), &address_of(arguments.page))?.telemetry);
     start_with(arguments, |settings| Ok(Arc::new(Model::load(&settings.path)?))).await
 }
 
@@ -147,13 +154,24 @@ pub async fn start_with(
     drop(listen(arguments.bind, "--bind")?);
     let charts = read_folder(&arguments.patients.clone().unwrap_or_else(|| shipped("demo/patients")))?;
     let (folder, temporary) = database_folder(arguments.data.as_deref())?;
-    let server = serve::start_with(settings_of(arguments.bind, &folder)?, load_model).await?;
-    let (page, cds) = (address_of(page_listener.local_addr()?), address_of(server.address));
+    let page = address_of(page_listener.local_addr()?);
+    let server = serve::start_with(settings_of(arguments.bind, &folder, &page)?, load_model).await?;
+    let cds = address_of(server.address);
     let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
-    let serving = SandboxEhr::new(charts, cds.clone(), page.clone()).serve(page_listener)?;
+    let services = arguments.backend_jwks.iter().map(|place| backend_service(place)).collect();
+    let serving = SandboxEhr::new(charts, cds.clone(), page.clone(), services)?.serve(page_listener)?;
     let (page_handle, page_task) = (serving.handle(), tokio::spawn(serving));
     let kept = arguments.data.as_ref().map(|_| folder);
     Ok(Demonstration { server, page, cds, patients, example, page_handle, page_task, kept, _temporary: temporary })
+}
+
+/// A backend service that may read every patient.
+fn backend_service(jwks: &str) -> Registration {
+    let keys = match jwks.split_once("://") {
+        Some(_) => KeySource::Url(jwks.to_owned()),
+        None => KeySource::File(jwks.into()),
+    };
+    Registration { client_id: "prodrome-backend".to_owned(), keys, scope: "system/*.rs".to_owned() }
 }
 
 fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
@@ -187,8 +205,9 @@ fn database_folder(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), De
     }
 }
 
-/// The settings of a demo: what was shipped and development mode, under the environment; the arguments win.
-fn settings_of(bind: SocketAddr, database: &Path) -> Result<Settings, SettingsError> {
+/// The settings of a demo: what was shipped and development mode, under the environment; the arguments win. The sandbox
+/// EHR at `page` is the client whose FHIR server may be read.
+fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings, SettingsError> {
     let set = |key: &str, value: String| (format!("PRODROME__{key}"), value);
     let path = |key: &str, path: PathBuf| set(key, path.display().to_string());
     let defaults = [
@@ -196,7 +215,12 @@ fn settings_of(bind: SocketAddr, database: &Path) -> Result<Settings, SettingsEr
         path("SERVICES__PATH", shipped("cds-services")),
         set("TELEMETRY__FILTER", "warn".to_owned()),
     ];
+    let ehr = format!(
+        "[{{ name = \"sandbox-ehr\", issuer = \"{page}\", jwks_url = \"{page}/.well-known/jwks.json\", \
+         audiences = [\"prodrome-demo\"], fhir_servers = [\"{page}/fhir\"] }}]"
+    );
     let arguments = [
+        set("CDS_CLIENT", ehr),
         set("SERVER__MODE", "development".to_owned()),
         set("SERVER__BIND", bind.to_string()),
         set("DATABASE__URL", format!("sqlite:{}", database.join("prodrome.sqlite").display())),

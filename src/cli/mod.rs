@@ -6,6 +6,7 @@ pub mod demo;
 pub mod evaluate;
 pub mod export;
 pub mod ingest;
+pub mod keys;
 pub mod package;
 pub mod plant;
 pub mod predict;
@@ -33,6 +34,7 @@ enum Command {
     Export(export::Export),
     Predict(predict::Predict),
     Ingest(ingest::Ingest),
+    Keys(keys::Keys),
     Demo(demo::Demo),
     Serve(serve::Serve),
     Package(package::Package),
@@ -52,6 +54,7 @@ pub fn run() -> ExitCode {
         Command::Export(arguments) => finish(arguments.run()),
         Command::Predict(arguments) => predict::run(&arguments),
         Command::Ingest(arguments) => ingest::run(arguments),
+        Command::Keys(arguments) => finish(arguments.run()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Package(arguments) => finish(arguments.run()),

@@ -15,14 +15,14 @@ use crate::platform::telemetry::{logging, metrics};
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
-use crate::trust::Trust;
+use crate::trust::{OwnKeys, OwnKeysError, Trust};
 use crate::web::server::bind;
 use crate::web::state::{Parts, State};
 use crate::web::tls;
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -46,6 +46,7 @@ Addresses:
   POST /cds-services/ID             one hook call, answered with cards
   POST /cds-services/ID/feedback    what was done with a card
        /v3/cds-services ...         the same for clients that speak CDS Hooks 3.0
+  GET  /.well-known/jwks.json       public halves of our own keys, where [keys] names a folder
   GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
 
 Production mode, the default, needs TLS and a [[cds_client]] table for each EHR (docs/guides/trust.md). To look around:
@@ -123,7 +124,8 @@ pub async fn start_with(
 ) -> Result<Running, ServeError> {
     let trust = Trust::new(&settings)?;
     let tls = settings.server.tls.as_ref().map(tls::configuration).transpose()?;
-    let state = Data::new(State::new(&settings, trust, metrics::start()));
+    let own_keys = settings.keys.as_deref().map(own_keys).transpose()?;
+    let state = Data::new(State::new(&settings, trust, own_keys, metrics::start()));
     ReadyChanged { ready: false, model: "" }.emit();
     let bound = bind(settings.server.bind).map_err(|error| {
         let remedy = "stop what holds this address or choose another one";
@@ -134,6 +136,14 @@ pub async fn start_with(
     let server = tokio::spawn(server);
     let loading = Some(tokio::spawn(load(settings, state.clone(), load_model)));
     Ok(Running { address, scheme, handle, server, loading, state })
+}
+
+fn own_keys(folder: &Path) -> Result<Arc<OwnKeys>, SettingsError> {
+    let remedy = "make keys with `prodrome keys new`, or leave the setting empty";
+    let unusable = |error: OwnKeysError| {
+        settings::unusable("keys.folder", folder.display().to_string(), &error.to_string(), remedy)
+    };
+    OwnKeys::open(folder).map(Arc::new).map_err(unusable)
 }
 
 /// Loads model, services and database, then lets calls in.
@@ -165,7 +175,7 @@ async fn load(
     let hooks = HookParts {
         catalogue: Arc::new(catalogue),
         predictor: Arc::new(Predictor::start(oracle, size, settings.engine.cache_entries)?),
-        fhir: FhirReader::new(settings.fhir),
+        fhir: FhirReader::new(settings.fhir).with_keys(state.own_keys.clone()),
         audit: Audit::new(database.clone()),
         patience: settings.engine.deadline,
         documentation_url: settings.server.documentation_url,

@@ -2,6 +2,7 @@
 //!
 //! Talks to the server over HTTP like any EHR and knows nothing else of it.
 
+use super::SandboxEhr;
 use super::card::{Card, HookResponse};
 use super::chart::Chart;
 use super::search::{self, Context, Found, Unfilled};
@@ -16,6 +17,9 @@ use std::time::{Duration, Instant};
 
 /// The pretend clinician who opens the chart.
 const USER: &str = "Practitioner/sandbox";
+/// What a service may read during a call, and how long.
+const LEAVE: &str = "patient/*.rs";
+const LEAVE_ENDS: Duration = Duration::from_secs(300);
 /// Longer than any service should take, so that a slow one is seen as slow and not as broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer that is read.
@@ -65,6 +69,8 @@ pub struct Filled<'a> {
 pub struct HookRequest<'a> {
     hook: &'static str,
     hook_instance: uuid::Uuid,
+    fhir_server: String,
+    fhir_authorization: FhirAuthorization<'a>,
     context: HookContext<'a>,
     #[serde(serialize_with = "prefetch_object")]
     pub prefetch: Vec<Filled<'a>>,
@@ -77,6 +83,17 @@ pub struct HookRequest<'a> {
 struct HookContext<'a> {
     user_id: &'static str,
     patient_id: &'a str,
+}
+
+/// Leave to read the chart from this EHR's FHIR server while the call lasts.
+#[derive(Serialize)]
+struct FhirAuthorization<'a> {
+    access_token: String,
+    token_type: &'static str,
+    expires_in: u64,
+    scope: &'static str,
+    subject: &'static str,
+    patient: &'a str,
 }
 
 /// The development extension that opens a chart in the past.
@@ -114,8 +131,17 @@ pub async fn discover(client: &Client, base: &str) -> Result<Vec<Service>, CallE
     if services.is_empty() { Err(CallError::NoService) } else { Ok(services) }
 }
 
-/// Writes the request for one service, as of the end of a day in the past or as of now.
-pub fn request<'a>(service: &Service, chart: &'a Chart, as_of: Option<Date>) -> HookRequest<'a> {
+/// How a chart is opened.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Manner {
+    /// The end of this day in the past, or now.
+    pub as_of: Option<Date>,
+    /// No prefetch is sent: the service reads the chart back from the FHIR server.
+    pub reads_back: bool,
+}
+
+/// Writes the request for one service.
+pub fn request<'a>(ehr: &SandboxEhr, service: &Service, chart: &'a Chart, manner: Manner) -> HookRequest<'a> {
     let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     let context = Context { patient_id: &chart.id, user_id: USER, today };
     let fill = |(key, template): (&String, &String)| {
@@ -126,9 +152,18 @@ pub fn request<'a>(service: &Service, chart: &'a Chart, as_of: Option<Date>) -> 
     HookRequest {
         hook: "patient-view",
         hook_instance: uuid::Uuid::new_v4(),
+        fhir_server: ehr.fhir_base(),
+        fhir_authorization: FhirAuthorization {
+            access_token: ehr.give_token(LEAVE, Some(&chart.id), LEAVE_ENDS),
+            token_type: "Bearer",
+            expires_in: LEAVE_ENDS.as_secs(),
+            scope: LEAVE,
+            subject: "prodrome",
+            patient: &chart.id,
+        },
         context: HookContext { user_id: USER, patient_id: &chart.id },
-        prefetch: service.prefetch.iter().map(fill).collect(),
-        extension: as_of.map(|day| AsOf { as_of: format!("{day}T23:59:59Z") }),
+        prefetch: service.prefetch.iter().filter(|_| !manner.reads_back).map(fill).collect(),
+        extension: manner.as_of.map(|day| AsOf { as_of: format!("{day}T23:59:59Z") }),
     }
 }
 

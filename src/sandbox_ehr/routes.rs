@@ -3,7 +3,7 @@
 use super::SandboxEhr;
 use super::chart::Chart;
 use super::decisions::{Choice, Decision, Shown, feedback_body};
-use super::hook_call::{self, CallError};
+use super::hook_call::{self, CallError, Manner};
 use super::pages::{self, Call, Opening, Sent};
 use crate::platform::clock;
 use actix_web::http::header::ContentType;
@@ -60,9 +60,16 @@ fn is_from_elsewhere(request: &HttpRequest) -> bool {
 struct AsOf {
     #[serde(rename = "as-of", default)]
     as_of: Option<String>,
+    /// Ticked: no prefetch is sent.
+    #[serde(rename = "read-back")]
+    read_back: Option<String>,
 }
 
 impl AsOf {
+    fn manner(&self, opening: Opening) -> Manner {
+        Manner { as_of: opening.as_of, reads_back: self.read_back.is_some() }
+    }
+
     /// The moment to look at; a day that cannot be used is said, not ignored.
     fn opening(&self, chart: &Chart) -> Result<Opening, Box<HttpResponse>> {
         let now = clock::now();
@@ -108,7 +115,7 @@ async fn open(
         Ok(opening) => opening,
         Err(problem) => return *problem,
     };
-    let answer = match patient_view(&ehr, &client, chart, opening).await {
+    let answer = match patient_view(&ehr, &client, chart, form.manner(opening)).await {
         Ok(calls) => pages::calls(&chart.id, &calls),
         Err(error) => pages::failure(&error.to_string()),
     };
@@ -123,20 +130,21 @@ async fn patient_view<'a>(
     ehr: &SandboxEhr,
     client: &Client,
     chart: &'a Chart,
-    opening: Opening,
+    manner: Manner,
 ) -> Result<Vec<Call<'a>>, CallError> {
     let mut calls = Vec::new();
     for service in hook_call::discover(client, &ehr.cds_base).await? {
-        let request = hook_call::request(&service, chart, opening.as_of);
+        let request = hook_call::request(ehr, &service, chart, manner);
         let body = serde_json::to_string(&request)?;
         let url = hook_call::service_url(&ehr.cds_base, &service.id);
         let outcome = hook_call::fire(client, url.clone(), body.clone()).await;
         for card in outcome.iter().flat_map(|exchange| &exchange.cards) {
             ehr.decisions.show(Shown { service: service.id.clone(), patient: chart.id.clone(), card: card.clone() });
         }
-        let past = opening.as_of.map(|day| format!("&as-of={day}")).unwrap_or_default();
+        let past = manner.as_of.map(|day| format!("&as-of={day}")).unwrap_or_default();
+        let back = if manner.reads_back { "&read-back=on" } else { "" };
         let ready_made =
-            format!("{}/patients/{}/patient-view.json?service={}{past}", ehr.page_base, chart.id, service.id);
+            format!("{}/patients/{}/patient-view.json?service={}{past}{back}", ehr.page_base, chart.id, service.id);
         let sent = Sent { url, body, prefetch: request.prefetch, ready_made };
         calls.push(Call { service, sent, outcome: outcome.map_err(|error| error.to_string()) });
     }
@@ -149,6 +157,8 @@ struct WhichRequest {
     service: Option<String>,
     #[serde(rename = "as-of", default)]
     as_of: Option<String>,
+    #[serde(rename = "read-back")]
+    read_back: Option<String>,
 }
 
 /// A request body for a terminal: fresh, complete, and valid for the service as it is discovered now.
@@ -159,7 +169,8 @@ async fn ready_made(
     which: web::Query<WhichRequest>,
 ) -> HttpResponse {
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
-    let opening = match (AsOf { as_of: which.as_of.clone() }).opening(chart) {
+    let form = AsOf { as_of: which.as_of.clone(), read_back: which.read_back.clone() };
+    let opening = match form.opening(chart) {
         Ok(opening) => opening,
         Err(problem) => return *problem,
     };
@@ -169,7 +180,8 @@ async fn ready_made(
             let Some(service) = services.iter().find(wanted) else {
                 return page(404, &pages::problem("Not found", "The server has no such service for patient-view."));
             };
-            serde_json::to_string(&hook_call::request(service, chart, opening.as_of)).map_err(CallError::from)
+            serde_json::to_string(&hook_call::request(&ehr, service, chart, form.manner(opening)))
+                .map_err(CallError::from)
         }
         Err(error) => Err(error),
     };

@@ -74,7 +74,7 @@ fn key(entry: Value) -> Result<Arc<Key>, Refusal> {
         return Err(Refusal::KeyNotForSignatures);
     }
     let algorithms: &'static [Algorithm] = match &jwk.algorithm {
-        AlgorithmParameters::RSA(key) if bits(&key.n) < SHORTEST_RSA => return Err(Refusal::ShortKey),
+        AlgorithmParameters::RSA(key) if !is_long_enough(&key.n) => return Err(Refusal::ShortKey),
         AlgorithmParameters::RSA(_) => &[Algorithm::RS256, Algorithm::RS384, Algorithm::PS256, Algorithm::PS384],
         AlgorithmParameters::EllipticCurve(key) => match key.curve {
             EllipticCurve::P256 => &[Algorithm::ES256],
@@ -87,6 +87,11 @@ fn key(entry: Value) -> Result<Arc<Key>, Refusal> {
     };
     let key = DecodingKey::from_jwk(&jwk).map_err(|_| Refusal::UnknownKindOfKey)?;
     Ok(Arc::new(Key { key, algorithms, only: common.key_algorithm }))
+}
+
+/// Whether an RSA modulus is long enough to be believed.
+pub(super) fn is_long_enough(modulus: &str) -> bool {
+    bits(modulus) >= SHORTEST_RSA
 }
 
 /// The length of a modulus in bits, leading zeros not counted.

@@ -1,16 +1,19 @@
 //! Who is calling: a token that an EHR signed in, a configured client out (CDS Hooks, "Security and Safety").
 //!
-//! Owns reading and verifying tokens, the keys of clients and the memory of tokens already used. Everything in
-//! a token is hostile until its signature is verified by a key that the settings lead to; nothing in it chooses
-//! where that key comes from. Knows no routes and no statuses, and never logs or stores a token.
+//! Owns reading and verifying tokens, the keys of clients, the memory of tokens already used, and our own keys, by which
+//! we show EHRs who we are. Everything in a token is hostile until its signature is verified by a key that the settings
+//! lead to; nothing in it chooses where that key comes from. Knows no routes and no statuses, and never logs or stores
+//! a token.
 
 mod fetch;
 mod key_set;
 mod key_source;
+mod own_keys;
 mod refusal;
 mod replay;
 mod token;
 
+pub use own_keys::{KeyFolder, KeyKind, OwnKey, OwnKeys, OwnKeysError};
 pub use refusal::{Denied, Refusal};
 pub use replay::AdmitError;
 
@@ -41,9 +44,12 @@ struct Client {
 /// A call whose token was verified, but not yet whether it is used for the first time: see [`Trust::admit`].
 pub struct Verified {
     pub client: Arc<CdsClient>,
-    jti: String,
+    /// `sub`, as far as the token has one.
+    pub subject: Option<String>,
+    /// What makes the token the only one of its issuer.
+    pub jti: String,
     /// Seconds since 1970.
-    expires: f64,
+    pub expires: f64,
 }
 
 impl Trust {
@@ -52,13 +58,20 @@ impl Trust {
     /// # Errors
     /// A key file that cannot be read or is no JWK Set.
     pub fn new(settings: &Settings) -> Result<Self, SettingsError> {
-        let public_url = settings.server.public_url.clone();
-        let clients: Vec<Client> = settings.cds_clients.iter().map(Client::new).collect::<Result<_, _>>()?;
+        let anonymous = settings.server.mode == Mode::Development;
+        Self::of(&settings.cds_clients, settings.server.public_url.clone(), anonymous)
+    }
+
+    /// Only these clients. `anonymous`: calls that claim none of them are let in as nobody's.
+    ///
+    /// # Errors
+    /// A key file that cannot be read or is no JWK Set.
+    pub fn of(clients: &[CdsClient], public_url: Option<String>, anonymous: bool) -> Result<Self, SettingsError> {
+        let clients: Vec<Client> = clients.iter().map(Client::new).collect::<Result<_, _>>()?;
         for client in clients.iter().filter(|client| public_url.is_none() && client.settings.audiences.is_empty()) {
             let name = &client.settings.name;
             tracing::warn!(name, "no token of this client can be accepted: set `server.public_url` or its `audiences`");
         }
-        let anonymous = settings.server.mode == Mode::Development;
         Ok(Self { clients, public_url, anonymous, replay: replay::Replay::default() })
     }
 
@@ -142,6 +155,7 @@ impl Client {
         if !tenants.is_empty() && !claims.tenant.as_ref().is_some_and(|tenant| tenants.contains(tenant)) {
             return Err(Refusal::Tenant);
         }
-        Ok(Verified { client: self.settings.clone(), jti: claims.jti()?, expires })
+        let subject = claims.sub.clone();
+        Ok(Verified { client: self.settings.clone(), subject, jti: claims.jti()?, expires })
     }
 }

@@ -81,6 +81,7 @@ pub struct Claims {
     iat: Option<f64>,
     nbf: Option<f64>,
     jti: Option<String>,
+    pub sub: Option<String>,
     pub tenant: Option<String>,
 }
 

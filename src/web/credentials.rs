@@ -7,7 +7,7 @@ use super::body::let_pass;
 use super::problem::Problem;
 use super::state::State;
 use crate::platform::clock;
-use crate::platform::settings::{CdsClient, Discovery, Quirks};
+use crate::platform::settings::{Backend, CdsClient, Discovery, Quirks};
 use crate::trust::{AdmitError, Refusal, Verified};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
@@ -29,6 +29,8 @@ pub struct Caller {
     pub quirks: Quirks,
     /// The only FHIR servers that may be called for this caller, as configured.
     pub fhir_servers: Arc<[String]>,
+    /// Where tokens of our own are had for them; never for anonymous callers, whom nobody vouches for.
+    pub backend: Option<Arc<Backend>>,
 }
 
 impl Caller {
@@ -38,11 +40,13 @@ impl Caller {
             name: Some(client.name.clone()),
             quirks: client.quirks,
             fhir_servers: client.fhir_servers.as_slice().into(),
+            backend: client.backend.clone(),
         }
     }
 
     fn anonymous(state: &State) -> Self {
-        Self { issuer: None, name: None, quirks: Quirks::None, fhir_servers: state.fhir_servers.clone() }
+        let fhir_servers = state.fhir_servers.clone();
+        Self { issuer: None, name: None, quirks: Quirks::None, fhir_servers, backend: None }
     }
 }
 

@@ -7,6 +7,7 @@
 pub mod body;
 pub mod cds_hooks;
 pub mod credentials;
+pub mod jwks;
 pub mod middleware;
 pub mod operations;
 pub mod problem;

@@ -3,6 +3,7 @@
 
 use super::cds_hooks::{call, discovery, feedback};
 use super::credentials::{authenticate, authenticate_discovery};
+use super::jwks;
 use super::operations::{health, metrics};
 use super::problem::Problem;
 use actix_web::http::Method;
@@ -23,6 +24,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list("/v3/cds-services", discovery::discovery_v3))
         .service(write("/v3/cds-services/{id}", call::call))
         .service(write("/v3/cds-services/{id}/feedback", feedback::feedback))
+        // EHRs that give tokens to us.
+        .service(read("/.well-known/jwks.json", jwks::jwks))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))
         .service(read("/readyz", health::readyz))

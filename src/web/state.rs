@@ -5,7 +5,7 @@ use crate::decision_support::answer_hook::HookParts;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{Discovery, Mode, Settings};
-use crate::trust::Trust;
+use crate::trust::{OwnKeys, Trust};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
 
@@ -30,17 +30,25 @@ pub struct State {
     pub trust: Trust,
     /// FHIR servers of all clients, which anonymous calls may use in development.
     pub fhir_servers: Arc<[String]>,
+    /// Our own keys, to be published.
+    pub own_keys: Option<Arc<OwnKeys>>,
     pub metrics: Option<PrometheusHandle>,
 }
 
 impl State {
-    pub fn new(settings: &Settings, trust: Trust, metrics: Option<PrometheusHandle>) -> Self {
+    pub fn new(
+        settings: &Settings,
+        trust: Trust,
+        own_keys: Option<Arc<OwnKeys>>,
+        metrics: Option<PrometheusHandle>,
+    ) -> Self {
         Self {
             parts: OnceLock::new(),
             development: settings.server.mode == Mode::Development,
             discovery: settings.server.discovery,
             max_body: settings.server.max_body,
             trust,
+            own_keys,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
             metrics,
         }

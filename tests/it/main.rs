@@ -10,7 +10,7 @@
 //! - `predict` charts on disk to written answers
 //! - `probe` a few labels on the state of a small trained reader
 //! - `profiles` the FHIR definitions of what is written
-//! - `read_back` FHIR servers on loopback that behave as badly as real ones
+//! - `read_back` what did not come is read from FHIR servers, good and bad ones, by whose right it may be
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
 //! - `trust` who may call: good tokens, and an attack corpus

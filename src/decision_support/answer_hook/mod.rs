@@ -14,7 +14,7 @@ use super::repair::shape;
 use super::service_definition::{Catalogue, Mode, Service};
 use crate::governance::GovernanceError;
 use crate::governance::audit::Audit;
-use crate::platform::settings::Quirks;
+use crate::platform::settings::{Backend, Quirks};
 use crate::prediction::answer::{Answer, AskPair, Question};
 use crate::prediction::predictor::{AskError, CacheStatus, Predictor};
 use jiff::Timestamp;
@@ -49,6 +49,8 @@ pub struct CallFacts {
     pub quirks: Quirks,
     /// The only FHIR servers that may be read for this caller.
     pub fhir_servers: Arc<[String]>,
+    /// Where a token of our own is had when the call brings none; `None`: nowhere.
+    pub backend: Option<Arc<Backend>>,
     /// The call may choose its own as-of time.
     pub development: bool,
 }

@@ -5,7 +5,7 @@ use crate::decision_support::cards::CallSeed;
 use crate::decision_support::occasions::{Begun, Happening, begun};
 use crate::decision_support::prefetch::{Arrived, PrefetchError, State};
 use crate::decision_support::protocol::{Context, HookContext, HookRequest, OpenedCall, RequestError, is_fhir_id};
-use crate::decision_support::read_back::{FhirBase, Wanted, queries, read_back};
+use crate::decision_support::read_back::{FhirBase, Leave, Wanted, queries, read_back};
 use crate::decision_support::repair::{Repair, Repairs, tolerance};
 use crate::decision_support::service_definition::Service;
 use crate::patient_record::chart::ChartReader;
@@ -17,13 +17,16 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tracing::{Instrument, info_span};
 
 /// Member of the request's `extension` that chooses the as-of time in development mode.
 const AS_OF: &str = "org.prodrome.as-of";
 /// Member of the request's `extension` in which Epic names the FHIR release of the context.
 const RELEASE: &str = "com.epic.cdshooks.request.fhir-version";
+
+/// Seconds that a token is taken to live at most; no call lasts longer.
+const LONGEST_LEAVE: u64 = 3600;
 
 /// A call, read and checked.
 pub(super) struct ReadCall {
@@ -121,7 +124,7 @@ fn read(
 ) -> Result<Looked, HookError> {
     let (hook, mut request) = info_span!("read_request").in_scope(|| read_request(service, body, facts.quirks))?;
     let as_of = settle_as_of(&request, facts)?;
-    put_in_place(&mut request.prefetch, back.unwrap_or_default());
+    put_in_place(&mut request.prefetch, back.unwrap_or_default(), service);
     let arrived = info_span!("look_at_prefetch").in_scope(|| Arrived::look(&request.prefetch, &service.prefetch))?;
     let withheld = withheld(&request, facts.quirks);
     if back.is_none()
@@ -153,10 +156,13 @@ fn read(
     })))
 }
 
-/// What was read back stands in place of what was sent under its key.
-fn put_in_place<'a>(prefetch: &mut Vec<(String, &'a RawValue)>, back: &'a [(String, String)]) {
-    // An answer that is no JSON was refused where it was read.
-    let read = back.iter().filter_map(|(key, document)| Some((key.clone(), serde_json::from_str(document).ok()?)));
+/// What was read back stands in place of what was sent under its key. What is no FHIR is left out: the caller is not to be
+/// blamed for what a FHIR server says.
+fn put_in_place<'a>(prefetch: &mut Vec<(String, &'a RawValue)>, back: &'a [(String, String)], service: &Service) {
+    let read = back.iter().filter_map(|(key, document)| {
+        let one = (key.clone(), serde_json::from_str(document).ok()?);
+        Arrived::look(std::slice::from_ref(&one), &service.prefetch).is_ok().then_some(one)
+    });
     let read: Vec<(String, &RawValue)> = read.collect();
     prefetch.retain(|(key, _)| !read.iter().any(|(known, _)| known == key));
     prefetch.extend(read);
@@ -171,17 +177,21 @@ fn wanted(
     as_of: Second,
 ) -> Option<Wanted> {
     let base = FhirBase::of(request.fhir_server.as_deref()?, &facts.fhir_servers)?;
-    let token = match &request.fhir_authorization {
+    let leave = match (&request.fhir_authorization, &facts.backend) {
         // Never past its end: a token that is over by the time it arrives is not sent.
-        Some(leave) if leave.expires_in == 0 => return None,
-        Some(leave) => Some(leave.access_token.clone()),
-        None => None,
+        (Some(given), _) if given.expires_in > 0 => Leave::Given {
+            token: given.access_token.clone(),
+            until: Instant::now() + Duration::from_secs(given.expires_in.min(LONGEST_LEAVE)),
+        },
+        (_, Some(backend)) => Leave::Backend(backend.clone()),
+        (Some(_), None) => return None,
+        (None, None) => Leave::Open,
     };
     let today = Timestamp::from_second(as_of).ok()?.to_zoned(TimeZone::UTC).date();
     let missing: Vec<&str> = arrived.unread().collect();
     let keys = service.prefetch.iter().filter(|key| missing.contains(&key.key.as_str()));
     let queries = queries(&keys.collect::<Vec<_>>(), &request.context, today);
-    (!queries.is_empty()).then_some(Wanted { base, token, queries })
+    (!queries.is_empty()).then_some(Wanted { base, leave, queries })
 }
 
 /// Declared keys that did not come, or not whole; of those that only some clients can fill, not the ones left out.

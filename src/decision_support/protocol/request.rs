@@ -75,7 +75,7 @@ impl std::fmt::Debug for AccessToken {
     }
 }
 
-/// Leave to read from the EHR's FHIR server. Checked here; reading back is a later version's.
+/// Leave to read from the EHR's FHIR server. Checked here, used by `read_back`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FhirAuthorization {
     pub access_token: AccessToken,

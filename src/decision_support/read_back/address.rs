@@ -3,7 +3,7 @@
 use url::Url;
 
 /// The base address of a FHIR server that a client is configured for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FhirBase {
     /// Ends with `/`.
     base: Url,

@@ -2,8 +2,10 @@
 
 use super::Unread;
 use super::address::FhirBase;
+use super::backend::BackendTokens;
 use crate::decision_support::protocol::AccessToken;
 use crate::platform::settings::FhirLimits;
+use crate::trust::OwnKeys;
 use awc::Client;
 use awc::error::{PayloadError, SendRequestError};
 use awc::http::StatusCode;
@@ -22,6 +24,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Reads from FHIR servers. Shared by all calls of the process, so that its limits hold for all.
 pub struct FhirReader {
     pub limits: FhirLimits,
+    pub(super) tokens: BackendTokens,
     turns: Arc<Semaphore>,
 }
 
@@ -30,7 +33,7 @@ pub struct Budget(AtomicUsize);
 
 thread_local! {
     /// The client library lives on one thread; each web worker keeps its own connections.
-    static CLIENT: Client = Client::builder().disable_redirects().disable_timeout().finish();
+    pub(super) static CLIENT: Client = Client::builder().disable_redirects().disable_timeout().finish();
 }
 
 /// A page as far as it is looked at.
@@ -77,7 +80,13 @@ struct Next {
 
 impl FhirReader {
     pub fn new(limits: FhirLimits) -> Self {
-        Self { limits, turns: Arc::new(Semaphore::new(limits.requests)) }
+        Self { limits, tokens: BackendTokens::default(), turns: Arc::new(Semaphore::new(limits.requests)) }
+    }
+
+    /// With our own keys, which tokens of our own are asked for with.
+    pub fn with_keys(mut self, keys: Option<Arc<OwnKeys>>) -> Self {
+        self.tokens.keys = keys;
+        self
     }
 
     /// A fresh allowance for one call.
@@ -140,7 +149,8 @@ async fn ask(address: &Url, token: Option<&AccessToken>, budget: &Budget) -> Res
     })?;
     match answer.status() {
         StatusCode::OK => {}
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => return Err(Unread::Refused),
+        StatusCode::UNAUTHORIZED => return Err(Unread::Refused),
+        StatusCode::FORBIDDEN => return Err(Unread::Forbidden),
         StatusCode::NOT_FOUND | StatusCode::GONE => return Err(Unread::NotThere),
         status if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => return Err(Unread::Failed),
         // A redirection too: settings name the server, no answer does.

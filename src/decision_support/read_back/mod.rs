@@ -5,6 +5,7 @@
 //! follows a link to another host, never sends a token to a server that the client is not configured for.
 
 mod address;
+mod backend;
 mod fetch;
 mod query;
 
@@ -14,16 +15,28 @@ pub use query::{Unfilled, fill};
 
 use super::prefetch::PrefetchKey;
 use super::protocol::{AccessToken, Context};
+use crate::platform::settings::Backend;
 use futures_util::future::join_all;
 use jiff::civil::Date;
+use std::sync::Arc;
 use std::time::Instant;
 
 /// What is to be read for one call.
 pub struct Wanted {
     pub base: FhirBase,
-    pub token: Option<AccessToken>,
+    pub leave: Leave,
     /// Declared keys that did not come, or not whole, each with its query.
     pub queries: Vec<(String, String)>,
+}
+
+/// By what right a FHIR server is read.
+pub enum Leave {
+    /// It asks for no token.
+    Open,
+    /// A token that came with the call, not used after this moment.
+    Given { token: AccessToken, until: Instant },
+    /// A token of our own.
+    Backend(Arc<Backend>),
 }
 
 /// What became of one key.
@@ -43,6 +56,10 @@ pub enum Unread {
     Unreachable,
     #[error("the FHIR server refused the token")]
     Refused,
+    #[error("the token does not cover this at the FHIR server")]
+    Forbidden,
+    #[error("no token of our own could be had for the FHIR server")]
+    NoToken,
     #[error("the FHIR server has no such resource")]
     NotThere,
     #[error("the FHIR server answered with an error")]
@@ -58,6 +75,8 @@ impl Unread {
             Self::TooLate => "too-late",
             Self::Unreachable => "unreachable",
             Self::Refused => "refused",
+            Self::Forbidden => "forbidden",
+            Self::NoToken => "no-token",
             Self::NotThere => "not-there",
             Self::Failed => "failed",
             Self::Misshapen => "misshapen",
@@ -73,12 +92,20 @@ pub fn queries(keys: &[&PrefetchKey], context: &Context, today: Date) -> Vec<(St
 
 /// Reads every query at once; each ends by the deadline.
 pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -> Vec<ReadKey> {
-    let Wanted { base, token, queries } = &wanted;
+    let Wanted { base, leave, queries } = &wanted;
+    let (token, deadline) = match leave {
+        Leave::Open => (None, deadline),
+        Leave::Given { token, until } => (Some(token.clone()), deadline.min(*until)),
+        Leave::Backend(backend) => match reader.tokens.token(backend, base, deadline).await {
+            Some(token) => (Some(token), deadline),
+            None => return queries.iter().map(|(key, _)| ReadKey::without_token(key)).collect(),
+        },
+    };
     let budget = reader.budget();
     let reads = queries.iter().map(|(key, query)| {
-        let budget = &budget;
+        let (budget, token) = (&budget, token.as_ref());
         async move {
-            let read = reader.read(base, query, token.as_ref(), budget);
+            let read = reader.read(base, query, token, budget);
             let document = match tokio::time::timeout_at(deadline.into(), read).await {
                 Ok(document) => document,
                 Err(_) => Err(Unread::TooLate),
@@ -86,5 +113,17 @@ pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -
             ReadKey { key: key.clone(), document }
         }
     });
-    join_all(reads).await
+    let read: Vec<ReadKey> = join_all(reads).await;
+    if let (Leave::Backend(backend), Some(token)) = (leave, &token)
+        && read.iter().any(|one| one.document.as_ref().is_err_and(|unread| *unread == Unread::Refused))
+    {
+        reader.tokens.forget(backend, base, token);
+    }
+    read
+}
+
+impl ReadKey {
+    fn without_token(key: &str) -> Self {
+        Self { key: key.to_owned(), document: Err(Unread::NoToken) }
+    }
 }

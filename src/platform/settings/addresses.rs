@@ -20,7 +20,8 @@ pub(super) fn check(layers: &Layers, server: &Server, clients: &[CdsClient]) -> 
             KeySource::File(_) => None,
         };
         let servers = client.fhir_servers.iter().map(|url| ("fhir_servers", url));
-        for (key, url) in keys.into_iter().chain(servers) {
+        let tokens = client.backend.as_ref().map(|backend| ("backend_token_url", &backend.token_url));
+        for (key, url) in keys.into_iter().chain(servers).chain(tokens) {
             let address = Address::read(url).ok_or_else(|| {
                 wrong(key, url, "it is no http or https address", "write it like \"https://ehr.example.org/jwks\"")
             })?;

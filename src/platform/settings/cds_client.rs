@@ -3,6 +3,7 @@
 use super::SettingsError;
 use super::layers::{Layers, nearest};
 use std::path::PathBuf;
+use std::sync::Arc;
 use toml::{Table, Value};
 
 /// One known caller.
@@ -18,6 +19,17 @@ pub struct CdsClient {
     pub quirks: Quirks,
     pub allow_jti_reuse: bool,
     pub algorithms: Vec<String>,
+    /// Where tokens of our own are had for this client's FHIR servers; `None`: nowhere.
+    pub backend: Option<Arc<Backend>>,
+}
+
+/// What we are registered as at an EHR's authorization server (SMART App Launch 2.2, "Backend Services").
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Backend {
+    pub token_url: String,
+    pub client_id: String,
+    /// Scopes to ask for, separated by spaces.
+    pub scope: String,
 }
 
 /// Where a client's public keys are.
@@ -36,7 +48,7 @@ pub enum Quirks {
     Oracle,
 }
 
-const KEYS: [&str; 10] = [
+const KEYS: [&str; 13] = [
     "name",
     "issuer",
     "jwks_file",
@@ -47,7 +59,12 @@ const KEYS: [&str; 10] = [
     "quirks",
     "allow_jti_reuse",
     "algorithms",
+    "backend_token_url",
+    "backend_client_id",
+    "backend_scope",
 ];
+/// Reading and searching whatever the EHR lets us.
+const BACKEND_SCOPE: &str = "system/*.rs";
 const ALGORITHMS: [&str; 7] = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "EdDSA"];
 
 pub(super) fn read(layers: &Layers) -> Result<Vec<CdsClient>, SettingsError> {
@@ -98,7 +115,19 @@ impl Entry<'_> {
                 Some(_) => return Err(self.wrong("allow_jti_reuse", "it is neither true nor false")),
             },
             algorithms,
+            backend: self.backend()?.map(Arc::new),
         })
+    }
+
+    fn backend(&self) -> Result<Option<Backend>, SettingsError> {
+        match (self.text("backend_token_url")?, self.text("backend_client_id")?, self.text("backend_scope")?) {
+            (None, None, None) => Ok(None),
+            (Some(token_url), Some(client_id), scope) => {
+                Ok(Some(Backend { token_url, client_id, scope: scope.unwrap_or_else(|| BACKEND_SCOPE.into()) }))
+            }
+            (None, _, _) => Err(self.wrong("backend_token_url", "tokens cannot be asked for without an address")),
+            (_, None, _) => Err(self.wrong("backend_client_id", "the EHR knows us by it")),
+        }
     }
 
     fn quirks(&self) -> Result<Quirks, SettingsError> {

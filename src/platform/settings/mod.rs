@@ -9,7 +9,7 @@ mod layers;
 mod measure;
 mod server;
 
-pub use cds_client::{CdsClient, KeySource, Quirks};
+pub use cds_client::{Backend, CdsClient, KeySource, Quirks};
 pub use server::{Discovery, Mode, Server, Tls};
 
 use layers::{Layers, Origin};
@@ -29,6 +29,8 @@ pub struct Settings {
     pub services: PathBuf,
     pub engine: Engine,
     pub fhir: FhirLimits,
+    /// The folder of our own private keys.
+    pub keys: Option<PathBuf>,
     pub telemetry: Telemetry,
     pub cds_clients: Vec<CdsClient>,
 }
@@ -146,10 +148,15 @@ impl Settings {
             services: folder(&layers, "services.path")?,
             engine: engine(&layers)?,
             fhir: fhir(&layers)?,
+            keys: layers.optional_text("keys.folder")?.map(PathBuf::from),
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
         addresses::check(&layers, &settings.server, &settings.cds_clients)?;
+        if settings.keys.is_none() && settings.cds_clients.iter().any(|client| client.backend.is_some()) {
+            let remedy = "make keys with `prodrome keys new --folder keys` and name their folder";
+            return Err(layers.unusable("keys.folder", "a client with `backend_token_url` needs our own keys", remedy));
+        }
         Ok(settings)
     }
 }

@@ -153,6 +153,26 @@ fn the_public_sandbox_is_no_client_of_production() {
 }
 
 #[test]
+fn tokens_of_our_own_need_an_address_a_name_and_keys() {
+    let ehr = "issuer = 'https://e.org'\njwks_file = 'a.json'\n";
+    for (backend, key) in [
+        ("backend_client_id = 'us'", "cds_client.backend_token_url"),
+        ("backend_scope = 'system/*.rs'", "cds_client.backend_token_url"),
+        ("backend_token_url = 'https://e.org/token'", "cds_client.backend_client_id"),
+        ("backend_token_url = 'e.org/token'\nbackend_client_id = 'us'", "cds_client.backend_token_url"),
+        ("backend_token_url = 'https://e.org/token'\nbackend_client_id = 'us'", "keys.folder"),
+    ] {
+        let refused = message(with_client("mode = 'development'", &format!("{ehr}{backend}")));
+        assert!(refused.contains(key), "{backend}: {refused}");
+    }
+    let plain = "backend_token_url = 'http://e.org/token'\nbackend_client_id = 'us'\n[keys]\nfolder = 'keys'";
+    let refused = message(with_client("mode = 'production'", &format!("{ehr}{plain}")));
+    assert!(refused.contains("cds_client.backend_token_url") && refused.contains("allow_plain_http"), "{refused}");
+    let settings = with_client("mode = 'development'", &format!("{ehr}{plain}")).expect("usable");
+    assert_eq!(settings.cds_clients[0].backend.as_ref().map(|backend| &*backend.scope), Some("system/*.rs"));
+}
+
+#[test]
 fn an_algorithm_that_cannot_be_verified_is_refused() {
     for algorithm in ["ES512", "HS256", "none", ""] {
         let client = format!("issuer = 'https://e.org'\njwks_file = 'a.json'\nalgorithms = ['{algorithm}']");

@@ -99,6 +99,10 @@ fn open_form(chart: &Chart, opening: Opening) -> Markup {
     html! {
         form method="post" action={ "/patients/" (chart.id) "/open" } data-into="#answer" {
             @if let Some(as_of) = opening.as_of { input type="hidden" name="as-of" value=(as_of); }
+            label .read-back {
+                input type="checkbox" name="read-back" value="on";
+                " without prefetch: the server reads the chart back"
+            }
             button .primary type="submit" { "Open chart" }
         }
     }

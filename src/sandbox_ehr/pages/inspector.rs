@@ -38,7 +38,9 @@ pub fn inspector(sent: &Sent, exchange: Option<&Exchange>) -> Markup {
                 pre tabindex="0" #curl { (curl) }
                 button type="button" data-copy="#curl" { "Copy as curl" }
             }
-            (prefetch(&sent.prefetch))
+            @if sent.prefetch.is_empty() {
+                p { "No prefetch was sent: the server reads what it needs from this EHR's FHIR server, with the token of the call." }
+            } @else { (prefetch(&sent.prefetch)) }
             details {
                 summary { "Request, long Bundles shortened" }
                 pre tabindex="0" { (shortened(&sent.body)) }

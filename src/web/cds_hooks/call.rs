@@ -27,6 +27,7 @@ pub async fn call(
         client: caller.name,
         quirks: caller.quirks,
         fhir_servers: caller.fhir_servers,
+        backend: caller.backend,
         development: state.development,
     };
     let answer = answer_hook(&parts.hooks, &id, body.0, facts).await?;

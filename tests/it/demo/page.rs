@@ -39,7 +39,7 @@ impl Page {
         crate::web::logs::keep();
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");
-        let arguments = Demo { bind: free, page: free, data: Some(folder.path().into()), patients };
+        let arguments = Demo { bind: free, page: free, data: Some(folder.path().into()), patients, backend_jwks: None };
         let load = |_: &_| Ok(Arc::new(AgeOracle::new(Duration::ZERO)) as Arc<_>);
         let mut demo = start_with(&arguments, load).await.expect("a running demo");
         demo.server.ready().await.expect("a ready server");
@@ -172,6 +172,17 @@ async fn the_ready_made_request_is_answered_like_the_page_says() {
 }
 
 #[actix_web::test]
+async fn without_prefetch_the_server_reads_the_chart_back_and_says_the_same() {
+    let page = Page::start().await;
+    let form = [("as-of", "1999-06-01"), ("read-back", "on")];
+    let back = page.submit(&format!("/patients/{ELDERLY}/open"), &form).await.text;
+    assert!(back.contains("No prefetch was sent"), "{back}");
+    // From the cache: the chart that was read back is the chart that is sent.
+    let sent = page.open(ELDERLY, "1999-06-01").await;
+    assert!(sent.contains("cache hit"), "{sent}");
+}
+
+#[actix_web::test]
 async fn an_accepted_suggestion_is_stored_by_the_server() {
     let page = Page::start().await;
     let opened = page.open(ELDERLY, "").await;
@@ -211,7 +222,8 @@ async fn a_server_that_does_not_answer_is_said() {
     let charts = prodrome::sandbox_ehr::read_folder(folder.path()).expect("patients");
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = listener.local_addr().expect("an address");
-    let ehr = prodrome::sandbox_ehr::SandboxEhr::new(charts, format!("http://{silent}"), String::new());
+    let ehr = prodrome::sandbox_ehr::SandboxEhr::new(charts, format!("http://{silent}"), String::new(), vec![])
+        .expect("an EHR");
     let server = ehr.serve(listener).expect("a page");
     let handle = server.handle();
     actix_web::rt::spawn(server);

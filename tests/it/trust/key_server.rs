@@ -78,6 +78,10 @@ fn answer(mut socket: TcpStream, publishes: Publishes, over: &AtomicBool) -> std
     while !head.ends_with(b"\r\n\r\n") && socket.read(&mut byte)? > 0 {
         head.push(byte[0]);
     }
+    // A form that is not read to its end would take the answer with it when the socket closes.
+    let head = String::from_utf8_lossy(&head).to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    socket.read_exact(&mut vec![0; length.unwrap_or(0)])?;
     let start = |length: usize| format!("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n");
     match publishes {
         Publishes::Document(text) => socket.write_all(format!("{}{text}", start(text.len())).as_bytes()),

@@ -3,7 +3,7 @@
 use actix_web::web::{self, Query};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use prodrome::decision_support::protocol::AccessToken;
-use prodrome::decision_support::read_back::{FhirBase, FhirReader, Unread, Wanted, read_back};
+use prodrome::decision_support::read_back::{FhirBase, FhirReader, Leave, Unread, Wanted, read_back};
 use prodrome::platform::settings::FhirLimits;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -117,7 +117,7 @@ async fn each_failure_is_told_apart_and_a_redirection_is_not_followed() {
         ("Huge?patient=p", Unread::Misshapen),
         ("Broken?patient=p", Unread::Failed),
         ("Moved?patient=p", Unread::Misshapen),
-        ("Denied?patient=p", Unread::Refused),
+        ("Denied?patient=p", Unread::Forbidden),
         ("Words?patient=p", Unread::Misshapen),
         ("Nothing/p", Unread::NotThere),
         ("../admin", Unread::Misshapen),
@@ -143,7 +143,8 @@ async fn slow_answers_end_at_the_deadline_and_the_others_are_kept() {
     let token: AccessToken = AccessToken::of("secret".into());
     let queries =
         vec![("slow".to_owned(), "Slow?patient=p".to_owned()), ("conditions".into(), "Condition?patient=p".into())];
-    let wanted = Wanted { base: server.base.clone(), token: Some(token), queries };
+    let leave = Leave::Given { token, until: Instant::now() + Duration::from_secs(300) };
+    let wanted = Wanted { base: server.base.clone(), leave, queries };
     let read = read_back(&reader, wanted, Instant::now() + Duration::from_millis(700)).await;
     assert_eq!(read[0].document.as_ref().unwrap_err(), &Unread::TooLate);
     assert!(read[1].document.is_ok());
