@@ -48,6 +48,9 @@ pub struct Item {
     /// Why our own server gives nothing to judge.
     #[serde(skip_serializing)]
     pub absent: Option<String>,
+    /// Why our own server does otherwise; a SHALL has none.
+    #[serde(skip_serializing)]
+    pub unmet: Option<String>,
 }
 
 #[derive(Deserialize)]

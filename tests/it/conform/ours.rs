@@ -43,10 +43,11 @@ fn ehr_of(options: &Options) -> (String, String) {
 async fn in_development() -> Report {
     let (mut options, services) = (options(""), services());
     let (fhir, _) = ehr_of(&options);
+    let known = Ehr::es384().with(&format!("fhir_servers = [\"{fhir}\"]"));
     let app = TestApp::builder()
         .setting("SERVICES__PATH", &services.path().display().to_string())
         .setting("SERVER__DOCUMENTATION_URL", "https://cds.example.org/about")
-        .setting("CDS_CLIENT", &format!("[{}]", Ehr::es384().with(&format!("fhir_servers = [\"{fhir}\"]")).in_file()))
+        .setting("CDS_CLIENT", &format!("[{}]", known.in_file()))
         .start()
         .await;
     options.url = app.url("");
