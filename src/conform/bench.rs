@@ -15,6 +15,8 @@ pub(crate) const ACCESS_TOKEN: &str = "conform-access-7f3b1d52c9";
 /// Somebody with the same chart.
 const ANOTHER: &str = "conform-another";
 
+const LIST: &str = "/cds-services";
+
 /// A good call and its answer.
 pub(crate) struct Shown {
     pub offer: Offer,
@@ -28,24 +30,37 @@ pub(crate) struct Bench {
     pub options: Options,
     pub sender: Sender,
     pub ehr: MockEhr,
+    /// What everybody sees of the discovery document.
+    pub open_discovery: Rc<Exchange>,
+    /// The same with our token, where everybody is refused.
     pub discovery: Rc<Exchange>,
     pub offers: Vec<Offer>,
     /// For each offer: a call, the same again, the same under a new name, and of another patient.
     pub shown: Vec<Shown>,
+    /// A good call without a token.
+    pub unsigned: Option<Rc<Exchange>>,
 }
 
 impl Bench {
     /// Discovers the services.
     pub async fn discover(base: String, options: Options, sender: Sender, ehr: MockEhr) -> Self {
-        let (name, url) = ("discovery".to_owned(), format!("{base}/cds-services"));
-        let discovery = sender.send(Request { name, method: Method::GET, url, headers: vec![], body: vec![] }).await;
+        let open_discovery = read_list(&base, &sender, vec![]).await;
+        let discovery = match &options.signer {
+            Some(signer) if open_discovery.status == 401 => {
+                let token = signer.token(&signer.audience(&base, LIST));
+                read_list(&base, &sender, vec![("authorization", format!("Bearer {token}"))]).await
+            }
+            _ => open_discovery.clone(),
+        };
         let services = discovery.json().and_then(|body| body["services"].as_array()).cloned().unwrap_or_default();
         let offers = services.iter().filter_map(offer).collect();
-        Self { base, options, sender, ehr, discovery, offers, shown: Vec::new() }
+        let (shown, unsigned) = (Vec::new(), None);
+        Self { base, options, sender, ehr, open_discovery, discovery, offers, shown, unsigned }
     }
 
     /// Makes the good calls of every service.
     pub async fn show(&mut self) {
+        self.unsigned = self.call_unsigned().await;
         for offer in self.offers.clone() {
             let first = call(&offer, self.chart());
             let mut anew = first.clone();
@@ -67,7 +82,19 @@ impl Bench {
         self.options.agreed.contains(&agreement)
     }
 
-    /// Nobody answers our calls, since we have no token.
+    async fn call_unsigned(&self) -> Option<Rc<Exchange>> {
+        let offer = self.offers.first()?;
+        let headers = vec![("content-type", "application/json".to_owned())];
+        let (name, body) = (format!("{}: a call without a token", offer.name()), call(offer, self.chart()));
+        Some(self.send_bare(&name, Method::POST, &offer.path(), headers, body.to_string().into_bytes()).await)
+    }
+
+    /// A call without a token is refused.
+    pub fn asks_for_token(&self) -> bool {
+        self.unsigned.as_ref().is_some_and(|unsigned| unsigned.status == 401)
+    }
+
+    /// Nobody answers our calls, since we have no token or an unknown one.
     pub fn is_locked_out(&self) -> bool {
         self.shown.iter().any(|shown| shown.exchange.status == 401)
     }
@@ -85,7 +112,7 @@ impl Bench {
 
     /// Sends a hook call.
     pub async fn call(&self, what: &str, offer: &Offer, call: &Value) -> Rc<Exchange> {
-        self.post(&format!("{}: {what}", offer.name()), &format!("/cds-services/{}", offer.id), call).await
+        self.post(&format!("{}: {what}", offer.name()), &offer.path(), call).await
     }
 
     /// Posts JSON.
@@ -94,8 +121,23 @@ impl Bench {
         self.send(name, Method::POST, path, headers, body.to_string().into_bytes()).await
     }
 
-    /// Sends anything.
+    /// Sends anything, with a token of its own where the run signs. Preflights carry none.
     pub async fn send(
+        &self,
+        name: &str,
+        method: Method,
+        path: &str,
+        mut headers: Vec<(&str, String)>,
+        body: Vec<u8>,
+    ) -> Rc<Exchange> {
+        if let Some(signer) = self.options.signer.as_ref().filter(|_| method != Method::OPTIONS) {
+            headers.push(("authorization", format!("Bearer {}", signer.token(&signer.audience(&self.base, path)))));
+        }
+        self.send_bare(name, method, path, headers, body).await
+    }
+
+    /// Sends anything as it is.
+    pub async fn send_bare(
         &self,
         name: &str,
         method: Method,
@@ -106,6 +148,11 @@ impl Bench {
         let url = format!("{}{path}", self.base);
         self.sender.send(Request { name: name.to_owned(), method, url, headers, body }).await
     }
+}
+
+async fn read_list(base: &str, sender: &Sender, headers: Vec<(&str, String)>) -> Rc<Exchange> {
+    let (name, url) = ("discovery".to_owned(), format!("{base}{LIST}"));
+    sender.send(Request { name, method: Method::GET, url, headers, body: vec![] }).await
 }
 
 fn offer(entry: &Value) -> Option<Offer> {

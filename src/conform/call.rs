@@ -42,6 +42,11 @@ impl Offer {
         format!("{} ({})", self.id, self.hook)
     }
 
+    /// Where it is called, below the base.
+    pub fn path(&self) -> String {
+        format!("/cds-services/{}", self.id)
+    }
+
     pub fn is_order_hook(&self) -> bool {
         matches!(&*self.hook, "order-sign" | "order-select" | "order-review" | "medication-prescribe")
     }

@@ -38,6 +38,16 @@ impl Exchange {
         values.collect::<Vec<_>>().join(", ").to_ascii_lowercase()
     }
 
+    /// Names of headers that another answer has not, or has with another value.
+    pub fn headers_that_differ(&self, other: &Self) -> Vec<String> {
+        let names = self.headers.keys().chain(other.headers.keys());
+        let mut differ: Vec<String> = names.map(|name| name.as_str().to_owned()).collect();
+        differ.sort();
+        differ.dedup();
+        differ.retain(|name| self.list(name) != other.list(name));
+        differ
+    }
+
     /// The body, where it is JSON.
     pub fn json(&self) -> Option<&Value> {
         self.json.as_ref()

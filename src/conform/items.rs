@@ -41,6 +41,16 @@ pub struct Item {
     pub outside: Option<String>,
     /// Why it cannot be judged from outside.
     pub inside: Option<String>,
+    /// Tests of our own server that hold it, such as `it::web::discovery::NAME`, beside those that have its id in
+    /// their names.
+    #[serde(default, skip_serializing)]
+    pub tests: Vec<String>,
+    /// Why our own server gives nothing to judge.
+    #[serde(skip_serializing)]
+    pub absent: Option<String>,
+    /// Why our own server does otherwise; a SHALL has none.
+    #[serde(skip_serializing)]
+    pub unmet: Option<String>,
 }
 
 #[derive(Deserialize)]

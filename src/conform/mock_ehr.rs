@@ -1,14 +1,18 @@
 //! The EHR of a run, on loopback: a small FHIR server over the run's chart that can be told to misbehave, and a
-//! second address that stands for everybody else. Notes who asked for what, and refuses to be called from elsewhere.
+//! second address that stands for everybody else; both publish keys where the run signs its calls. Notes who asked
+//! for what, and refuses to be called from elsewhere.
 
 use super::chart::Chart;
 use actix_web::dev::ServerHandle;
 use actix_web::http::header::{AUTHORIZATION, LOCATION};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, web};
 use serde_json::{Value, json};
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+/// Where keys are published.
+const KEYS: &str = "/jwks";
 
 /// How the FHIR server answers.
 #[derive(Clone, Debug)]
@@ -33,7 +37,15 @@ pub(crate) struct Asked {
     pub elsewhere: bool,
 }
 
+/// Key sets that are published: the registered one, and one under the address of somebody else.
+#[derive(Clone, Default)]
+pub(crate) struct Published {
+    pub own: Option<Value>,
+    pub foreign: Option<Value>,
+}
+
 struct Shared {
+    keys: Published,
     chart: Mutex<Chart>,
     manner: Mutex<Manner>,
     asked: Mutex<Vec<Asked>>,
@@ -46,6 +58,8 @@ pub(crate) struct MockEhr {
     pub fhir: String,
     /// FHIR base of somebody else.
     pub elsewhere: String,
+    /// Where keys of somebody else are published.
+    pub foreign_keys: String,
     handles: [ServerHandle; 2],
 }
 
@@ -54,18 +68,19 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl MockEhr {
-    /// Listens on `bind`, and on a second loopback port for what nobody registered.
+    /// Serves on `own`, and on a second loopback port for what nobody registered.
     ///
     /// # Errors
-    /// When the address is in use.
-    pub fn start(bind: SocketAddr, chart: Chart) -> std::io::Result<Self> {
-        let shared =
-            Arc::new(Shared { chart: Mutex::new(chart), manner: Mutex::new(Manner::Serving), asked: Mutex::default() });
-        let (own, other) = (TcpListener::bind(bind)?, TcpListener::bind(("127.0.0.1", 0))?);
+    /// When there is no second port.
+    pub fn start(own: TcpListener, chart: Chart, keys: Published) -> std::io::Result<Self> {
+        let (chart, manner) = (Mutex::new(chart), Mutex::new(Manner::Serving));
+        let shared = Arc::new(Shared { keys, chart, manner, asked: Mutex::default() });
+        let other = TcpListener::bind(("127.0.0.1", 0))?;
         let base = |listener: &TcpListener| listener.local_addr().map(|address| format!("http://{address}/fhir"));
         let (fhir, elsewhere) = (base(&own)?, base(&other)?);
         let handles = [serve(own, shared.clone(), false)?, serve(other, shared.clone(), true)?];
-        Ok(Self { shared, fhir, elsewhere, handles })
+        let foreign_keys = elsewhere.replace("/fhir", KEYS);
+        Ok(Self { shared, fhir, elsewhere, foreign_keys, handles })
     }
 
     /// From now on answers so, from this chart; what was noted before is forgotten.
@@ -99,6 +114,9 @@ fn serve(listener: TcpListener, shared: Arc<Shared>, elsewhere: bool) -> std::io
 
 async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<(Arc<Shared>, bool)>) -> HttpResponse {
     let (shared, elsewhere) = &**state;
+    if request.path() == KEYS {
+        return key_set(shared, *elsewhere);
+    }
     let Some(path) = request.path().strip_prefix("/fhir/") else { return HttpResponse::NotFound().finish() };
     if path == "metadata" {
         return HttpResponse::Ok().json(json!({"resourceType": "CapabilityStatement", "fhirVersion": "4.0.1"}));
@@ -121,6 +139,17 @@ async fn answer(request: HttpRequest, body: web::Bytes, state: web::Data<(Arc<Sh
         None => outcome(400, "not-supported"),
         Some(found) if found.is_null() => outcome(404, "not-found"),
         Some(found) => HttpResponse::Ok().content_type("application/fhir+json").body(found.to_string()),
+    }
+}
+
+/// Only who asks for keys at the address that nobody registered is noted.
+fn key_set(shared: &Shared, elsewhere: bool) -> HttpResponse {
+    if elsewhere {
+        locked(&shared.asked).push(Asked { query: KEYS.to_owned(), authorization: None, elsewhere });
+    }
+    match if elsewhere { &shared.keys.foreign } else { &shared.keys.own } {
+        Some(keys) => HttpResponse::Ok().json(keys),
+        None => HttpResponse::NotFound().finish(),
     }
 }
 

@@ -12,17 +12,19 @@ mod exchange;
 mod items;
 mod mock_ehr;
 mod report;
+mod signer;
 mod verdict;
 
 pub use chart::{Chart, ChartError};
 pub use items::{Item, Level, items, markdown};
 pub use report::{Judged, Report, Totals, json, junit, terminal};
+pub use signer::{KeyError, Signer, SigningKey};
 pub use verdict::{Failure, Verdict};
 
 use bench::Bench;
 use exchange::Sender;
-use mock_ehr::MockEhr;
-use std::net::SocketAddr;
+use mock_ehr::{MockEhr, Published};
+use std::net::{SocketAddr, TcpListener};
 use verdict::Findings;
 
 /// What a run is made of.
@@ -30,8 +32,10 @@ pub struct Options {
     /// Base URL of the service, with or without `/cds-services`.
     pub url: String,
     pub chart: Chart,
-    /// Where the mock EHR listens, a loopback address.
-    pub ehr: SocketAddr,
+    /// Where the mock EHR listens: see [`listen`].
+    pub ehr: TcpListener,
+    /// Signs every call; without it calls carry no token, and tokens are not judged.
+    pub signer: Option<Signer>,
     /// A page that the service lets call; without it one is made up.
     pub origin: Option<String>,
     /// Where the service is documented for people.
@@ -59,6 +63,8 @@ pub enum ConformError {
     Unreachable { url: String, reason: String },
     #[error("the mock EHR cannot listen on {address} ({reason}): choose another port with `--ehr-bind`")]
     Ehr { address: SocketAddr, reason: std::io::Error },
+    #[error("the mock EHR cannot be started: {0}")]
+    NoEhr(std::io::Error),
     #[error("the list of items cannot be read: {0}")]
     List(#[from] toml::de::Error),
 }
@@ -70,8 +76,7 @@ pub enum ConformError {
 pub async fn run(options: Options, progress: impl Fn(usize, usize, &str)) -> Result<Report, ConformError> {
     let list = items()?;
     let base = base_of(&options.url)?;
-    let ehr = MockEhr::start(options.ehr, options.chart.clone())
-        .map_err(|reason| ConformError::Ehr { address: options.ehr, reason })?;
+    let ehr = start_ehr(&options)?;
     let mut bench = Bench::discover(base, options, Sender::new(), ehr).await;
     if bench.discovery.status == 0 {
         let (url, reason) = (format!("{}/cds-services", bench.base), bench.discovery.seen());
@@ -87,6 +92,24 @@ pub async fn run(options: Options, progress: impl Fn(usize, usize, &str)) -> Res
     let report = Report::new(&bench.base, bench.offers.iter().map(call::Offer::name).collect(), list, &findings);
     bench.ehr.stop().await;
     Ok(report)
+}
+
+/// A listener for the mock EHR on a loopback address.
+///
+/// # Errors
+/// When the address is in use.
+pub fn listen(address: SocketAddr) -> Result<TcpListener, ConformError> {
+    TcpListener::bind(address).map_err(|reason| ConformError::Ehr { address, reason })
+}
+
+fn start_ehr(options: &Options) -> Result<MockEhr, ConformError> {
+    let keys = Published {
+        own: options.signer.as_ref().map(Signer::key_set),
+        foreign: options.signer.as_ref().map(Signer::foreign_key_set),
+    };
+    let listener = options.ehr.try_clone();
+    let ehr = listener.and_then(|listener| MockEhr::start(listener, options.chart.clone(), keys));
+    ehr.map_err(ConformError::NoEhr)
 }
 
 /// The base URL of whatever was given.

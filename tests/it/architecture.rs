@@ -20,7 +20,7 @@ const LAYERS: [&[&str]; 8] = [
 const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("actix_web", &["web", "sandbox_ehr", "conform", "cli"]),
     ("awc", &["trust", "decision_support", "sandbox_ehr", "conform", "cli"]),
-    ("jsonwebtoken", &["trust"]),
+    ("jsonwebtoken", &["trust", "conform"]),
     ("rustls", &["web"]),
     ("maud", &["sandbox_ehr"]),
     ("candle_core", &["prediction", "learning"]),

@@ -22,6 +22,15 @@ pub(super) const CHECK: Check = Check {
 const SPOKEN_OF: [&str; 3] = ["hook", "prefetch", "cds"];
 
 async fn run(bench: &Bench, findings: &mut Findings) {
+    let is_open = bench.open_discovery.status != 401;
+    if !is_open && bench.options.signer.is_none() {
+        CHECK.items.iter().for_each(|id| findings.unseen(id, "discovery needs a token: give --issuer and --key"));
+        return;
+    }
+    if !is_open {
+        let (answer, told) = (&bench.discovery, bench.discovery.seen());
+        findings.judge("CH-040", &answer.name, answer.status == 200, "401 without a token and 200 with it", told);
+    }
     let (discovery, request) = (&bench.discovery, "discovery");
     let media = discovery.header("content-type").unwrap_or_default();
     let good = discovery.status == 200 && media.starts_with("application/json");

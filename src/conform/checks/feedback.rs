@@ -1,6 +1,6 @@
 //! What clinicians did with cards, told in every shape.
 
-use super::{Check, list};
+use super::{Check, list, locked_out};
 use crate::conform::bench::{Bench, Shown};
 use crate::conform::call::fresh;
 use crate::conform::verdict::Findings;
@@ -28,23 +28,20 @@ async fn run(bench: &Bench, findings: &mut Findings) {
         }
     }
     for id in CHECK.items {
-        findings.unseen(
-            id,
-            if bench.is_locked_out() { "calls need a token, and this run has none" } else { "no feedback is taken" },
-        );
+        findings.unseen(id, if bench.is_locked_out() { locked_out(bench) } else { "no feedback is taken" });
     }
 }
 
 /// Where calls need a token, so does feedback.
 async fn anonymous(bench: &Bench, findings: &mut Findings) {
-    let Some(shown) = bench.shown.first().filter(|_| bench.is_locked_out()) else {
+    let Some(shown) = bench.shown.first().filter(|_| bench.asks_for_token()) else {
         findings.unseen("CH-239", "calls without a token are answered");
         return;
     };
     let body = json!({"feedback": [overridden(&fresh(), json!(null))]}).to_string().into_bytes();
-    let path = format!("/cds-services/{}/feedback", shown.offer.id);
+    let path = format!("{}/feedback", shown.offer.path());
     let headers = vec![("content-type", "application/json".to_owned())];
-    let answer = bench.send("feedback without a token", Method::POST, &path, headers, body).await;
+    let answer = bench.send_bare("feedback without a token", Method::POST, &path, headers, body).await;
     findings.judge("CH-239", &answer.name, answer.status == 401, "401", answer.seen());
 }
 

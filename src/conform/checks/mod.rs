@@ -50,10 +50,7 @@ pub(crate) struct Check {
 impl Check {
     pub async fn apply(&self, bench: &Bench, findings: &mut Findings) {
         if self.needs_answers && (bench.is_locked_out() || bench.offers.is_empty()) {
-            let why = match bench.is_locked_out() {
-                true => "calls need a token, and this run has none",
-                false => "the service offers nothing to call",
-            };
+            let why = if bench.is_locked_out() { locked_out(bench) } else { "the service offers nothing to call" };
             self.items.iter().for_each(|id| findings.unseen(id, why));
             return;
         }
@@ -64,6 +61,14 @@ impl Check {
             false => "no answer of this run showed it",
         };
         self.items.iter().for_each(|id| findings.unseen(id, why));
+    }
+}
+
+/// Why nothing of this run was answered.
+fn locked_out(bench: &Bench) -> &'static str {
+    match bench.options.signer {
+        Some(_) => "this run's token is refused: register its issuer and key with the service",
+        None => "calls need a token, and this run has none: give --issuer and --key",
     }
 }
 

@@ -1,7 +1,7 @@
 //! Servers that are wrong on purpose: each fault is found under its own item, and a right answer under none.
 
-use super::judge;
 use super::little::{Fault, Little, entry};
+use super::{judge, options, report, signer};
 use prodrome::conform::{Report, Verdict, terminal};
 use serde_json::{Value, json};
 
@@ -182,5 +182,20 @@ async fn refusals_that_repeat_the_patient_are_found() {
     let little = little.start();
     let report = judge(&little.url).await;
     assert!(failed(&report, "CH-154") && failed(&report, "CH-155"));
+    little.stop().await;
+}
+
+#[actix_web::test]
+async fn a_server_that_takes_every_token_is_found_out() {
+    let little = Little { entries: vec![entry("good")], ..Little::default() }.start();
+    let mut options = options(&little.url);
+    options.signer = Some(signer("https://issuer.conform.example", None));
+    let report = report(options).await;
+    for id in ["CH-255", "CH-256", "CH-258", "CH-259", "CH-261", "CH-262", "CH-263", "CH-270", "CH-271", "CH-272"] {
+        assert!(failed(&report, id), "{id}\n{}", terminal(&report, true));
+    }
+    for id in ["CH-257", "CH-260"] {
+        assert!(matches!(report.verdict(id), Some(Verdict::Passed { .. })), "{id}\n{}", terminal(&report, true));
+    }
     little.stop().await;
 }

@@ -1,6 +1,7 @@
 //! The real binary, and the page made from the list.
 
 use super::little::{Little, entry};
+use crate::trust::ehr::fixture;
 use std::process::{Command, Output};
 
 fn conform(arguments: &[&str]) -> Output {
@@ -46,4 +47,26 @@ fn the_page_in_the_documentation_is_the_list() {
     let page = std::fs::read_to_string(path).expect("docs/reference/conformance.md");
     let remedy = "run `prodrome conform --list --markdown > docs/reference/conformance.md`";
     assert!(page == prodrome::conform::markdown(&items), "{remedy}");
+}
+
+#[test]
+fn keys_are_written_for_a_service_to_know_and_nothing_is_judged_without_an_address() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (keys, pem) = (folder.path().join("jwks.json").display().to_string(), fixture("p-384.pem"));
+    let pem = pem.display().to_string();
+    let signed = ["--issuer", "https://ehr.example", "--key", &*pem, "--write-jwks", &*keys];
+    let output = conform(&[&signed[..], &["--kid", "mine"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    let written: serde_json::Value = serde_json::from_slice(&std::fs::read(&keys).expect("written")).expect("JSON");
+    assert!(written["keys"][0]["kid"] == "mine" && written["keys"][0]["d"].is_null(), "{written}");
+    for (wrong, told) in [
+        (&["--kid", "a", "--kid", "b"][..], "one `--kid` for each key"),
+        (&["--key", "Cargo.toml"][..], "openssl genpkey"),
+        (&["--key", "no-such.pem"][..], "cannot be read"),
+    ] {
+        let output = conform(&[&signed[..], wrong].concat());
+        let message = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && message.contains(told), "{message}");
+    }
+    assert_eq!(conform(&["--url", "http://127.0.0.1:1", "--issuer", "https://ehr.example"]).status.code(), Some(2));
 }
