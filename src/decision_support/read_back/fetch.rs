@@ -105,6 +105,7 @@ impl FhirReader {
         token: Option<&AccessToken>,
         budget: &Budget,
     ) -> Result<String, Unread> {
+        let is_read = query.contains('/') && !query.contains('?');
         let mut next = Some(base.query(query).ok_or(Unread::Misshapen)?);
         let mut pages: Vec<String> = Vec::new();
         while let Some(address) = next.take().filter(|_| pages.len() < self.limits.pages) {
@@ -115,8 +116,12 @@ impl FhirReader {
                 Err(_) => break,
             };
             let seen: Page<'_> = serde_json::from_str(&page).map_err(|_| Unread::Misshapen)?;
-            if seen.resource_type != "Bundle" {
-                return if pages.is_empty() { Ok(page) } else { Err(Unread::Misshapen) };
+            // A read brings a resource and a search a Bundle; an answer of the other kind says nothing.
+            if (seen.resource_type == "Bundle") == is_read {
+                return Err(Unread::Misshapen);
+            }
+            if is_read {
+                return Ok(page);
             }
             next = next_of(&seen).and_then(|link| base.link(link)).filter(|link| *link != address);
             pages.push(page);
