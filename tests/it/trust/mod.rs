@@ -3,7 +3,7 @@
 //! `ehr` plays an EHR that signs, `key_server` the place where its keys are published. Names that begin with `ch_`
 //! carry the number of a conformance requirement of CDS Hooks as this project lists them.
 
-mod ehr;
+pub mod ehr;
 mod endpoints;
 mod forged;
 mod key_server;

@@ -1,5 +1,6 @@
 //! The real binary: exit codes and signals.
 
+use super::http::exchange;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -77,26 +78,59 @@ fn a_database_that_cannot_be_opened_ends_the_start_with_code_2() {
 }
 
 /// A server that is stopped at the end of its test, whatever happens.
-struct Served(Child);
+pub struct Served(Child);
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _already_ended = self.0.kill();
+        self.kill();
     }
 }
 
 impl Served {
     /// Starts the server, whose model never ends loading (its manifest is a pipe that nobody writes to), and
     /// waits until it says where it listens.
-    fn start(folder: &Path) -> (Self, String) {
+    pub fn still_loading(folder: &Path) -> (Self, String) {
         let made = Command::new("mkfifo").arg(folder.join("manifest.json")).status().expect("mkfifo runs");
         assert!(made.success());
-        let environment = [("PRODROME__SERVER__MODE", "development"), ("PRODROME__MODEL__PATH", ".")];
-        let mut child = prodrome(folder, &environment).spawn().expect("it runs");
+        Self::start(folder, &[("PRODROME__SERVER__MODE", "development"), ("PRODROME__MODEL__PATH", ".")])
+    }
+
+    /// Starts the server with the shipped model and services and a database in `folder`, and waits until it is ready.
+    pub fn ready(folder: &Path) -> (Self, String) {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let (model, services) = (format!("{root}/models/prodrome-s"), format!("{root}/cds-services"));
+        let environment = [
+            ("PRODROME__SERVER__MODE", "development"),
+            ("PRODROME__MODEL__PATH", &*model),
+            ("PRODROME__SERVICES__PATH", &*services),
+        ];
+        let (served, address) = Self::start(folder, &environment);
+        let asked = || exchange(address.parse().expect("an address"), get("/readyz"));
+        for _ in 0..1_200 {
+            if asked().starts_with("HTTP/1.1 200 ") {
+                return (served, address);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the server is not ready: {}", asked());
+    }
+
+    fn start(folder: &Path, environment: &[(&str, &str)]) -> (Self, String) {
+        let mut child = prodrome(folder, environment).stderr(Stdio::null()).spawn().expect("it runs");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("a pipe")).read_line(&mut line).expect("a line");
         let address = line.trim().rsplit("http://").next().unwrap_or_default().to_string();
         (Self(child), address)
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _already_ended = self.0.kill();
+        let _already_waited_for = self.0.wait();
     }
 
     fn terminate(&self) {
@@ -109,10 +143,14 @@ impl Served {
     }
 }
 
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").into_bytes()
+}
+
 #[test]
 fn an_accepted_call_is_finished_after_sigterm_and_new_ones_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut served, address) = Served::start(folder.path());
+    let (mut served, address) = Served::still_loading(folder.path());
     let mut call = TcpStream::connect(&address).expect("a connection");
     let body = "{\"feedback\": []}";
     let length = body.len();
@@ -142,12 +180,25 @@ fn a_package_that_is_not_there_ends_the_start_with_code_2() {
 #[test]
 fn an_idle_connection_does_not_delay_the_stop() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (mut served, address) = Served::start(folder.path());
+    let (mut served, address) = Served::still_loading(folder.path());
     let mut idle = TcpStream::connect(&address).expect("a connection");
     idle.write_all(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").expect("sent");
     let mut start = [0; 12];
     idle.read_exact(&mut start).expect("an answer");
     assert_eq!(&start, b"HTTP/1.1 200");
+    let told = Instant::now();
+    served.terminate();
+    assert_eq!(served.exit_code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+}
+
+#[test]
+fn a_body_that_never_ends_does_not_delay_the_stop() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut served, address) = Served::still_loading(folder.path());
+    let mut stuck = TcpStream::connect(&address).expect("a connection");
+    stuck.write_all(b"POST /cds-services/x/feedback HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").expect("sent");
+    std::thread::sleep(Duration::from_millis(300));
     let told = Instant::now();
     served.terminate();
     assert_eq!(served.exit_code(), Some(0));

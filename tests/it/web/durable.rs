@@ -1,0 +1,89 @@
+//! What outlives a process that is killed: feedback, and the uuids by which an EHR knows a card.
+
+use super::http::exchange;
+use super::process::Served;
+use serde_json::{Value, json};
+use sqlx::{AnyPool, Row};
+use std::path::Path;
+
+const FEEDBACK: &str = "/cds-services/early-detection/feedback";
+const CARD: &str = "6c5d3f0e-8b0f-4a52-9d57-3f1b7a0a9e21";
+
+/// Status and body of an answer to a posted body.
+fn post(address: &str, path: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let length = body.len();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nConnection: close\r\n\
+         Content-Length: {length}\r\n\r\n"
+    );
+    let answer = exchange(address.parse().expect("an address"), (head + &body).into_bytes());
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, serde_json::from_str(body).unwrap_or_default())
+}
+
+fn entry(at: &str) -> Value {
+    json!({"card": CARD, "outcome": "overridden", "outcomeTimestamp": at})
+}
+
+async fn rows(folder: &Path) -> i64 {
+    sqlx::any::install_default_drivers();
+    let database = AnyPool::connect(&format!("sqlite:{}", folder.join("prodrome.sqlite").display())).await;
+    let database = database.expect("the database that was left behind");
+    let counted = sqlx::query("select count(*) as found from feedback").fetch_one(&database).await.expect("a count");
+    database.close().await;
+    counted.get("found")
+}
+
+/// A call of the shipped services' examples that gets cards, and the uuids of these.
+fn call_with_cards(address: &str) -> (String, Value, Vec<Value>) {
+    for service in ["early-detection", "order-outlook", "readmission-risk"] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-services").join(service).join("examples");
+        for file in std::fs::read_dir(folder).expect("examples").map(|file| file.expect("a file").path()) {
+            let example: Value = serde_json::from_slice(&std::fs::read(&file).expect("a file")).expect("JSON");
+            let path = format!("/cds-services/{service}");
+            let uuids = uuids(address, &path, &example["request"]);
+            if !uuids.is_empty() {
+                return (path, example["request"].clone(), uuids);
+            }
+        }
+    }
+    panic!("no example gets cards");
+}
+
+/// The uuids of cards and suggestions that a call gets.
+fn uuids(address: &str, path: &str, request: &Value) -> Vec<Value> {
+    let (_, answer) = post(address, path, request);
+    let cards = answer["cards"].as_array().cloned().unwrap_or_default();
+    let mut uuids = Vec::new();
+    for card in cards {
+        uuids.push(card["uuid"].clone());
+        uuids.extend(card["suggestions"].as_array().into_iter().flatten().map(|one| one["uuid"].clone()));
+    }
+    uuids
+}
+
+#[actix_web::test]
+async fn feedback_that_was_answered_outlives_a_kill_and_uuids_outlive_the_process() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (mut served, address) = Served::ready(folder.path());
+    let (path, request, first) = call_with_cards(&address);
+    assert!(first.iter().all(Value::is_string), "{first:?}");
+    let batch = json!({"feedback": [entry("2026-05-04T08:15:30Z"), entry("2026-05-04T08:16:30Z")]});
+    let (status, _) = post(&address, FEEDBACK, &batch);
+    served.kill();
+    assert_eq!((status, rows(folder.path()).await), (200, 2));
+
+    let (mut again, address) = Served::ready(folder.path());
+    assert_eq!(uuids(&address, &path, &request), first, "after a restart");
+    let refused = json!({"feedback": [entry("2026-05-04T08:17:30Z"), {"card": CARD}]});
+    assert_eq!(post(&address, FEEDBACK, &refused).0, 400);
+    assert_eq!(post(&address, FEEDBACK, &batch).0, 200);
+
+    let elsewhere = tempfile::tempdir().expect("a folder");
+    let (_beside, other) = Served::ready(elsewhere.path());
+    assert_eq!(uuids(&other, &path, &request), first, "from a process beside it, with a database of its own");
+    again.kill();
+    assert_eq!(rows(folder.path()).await, 2, "a refused batch left a row, or a repeated one added some");
+}
