@@ -120,7 +120,7 @@ in the log, with the code and, where there is one, the cause.
 ";
 
 const FOOT: &str = "
-Bytes that are no HTTP are answered before there is a request, with an empty 400 on a connection that is then closed: a broken head,
+Bytes that are no HTTP are answered before there is a request, with an empty 400 or 431 on a connection that is then closed: a broken head,
 `Content-Length` together with `Transfer-Encoding`, a head beyond 128 KiB. A head that does not
 arrive within `[server] head_patience` gets an empty 408.
 

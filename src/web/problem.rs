@@ -12,7 +12,7 @@ use crate::platform::telemetry::signals::CallRefused;
 use crate::prediction::predictor::AskError;
 use crate::trust::Denied;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
@@ -169,8 +169,8 @@ impl ResponseError for Problem {
             Self::Unauthorized(_) => return response.insert_header((WWW_AUTHENTICATE, "Bearer")).finish(),
             Self::MethodNotAllowed { allow } => drop(response.insert_header((ALLOW, *allow))),
             Self::ContentEncoding => drop(response.insert_header((ACCEPT_ENCODING, READ_HERE))),
-            // The rest of such a body is not waited for.
-            Self::TooLarge | Self::SlowBody | Self::BrokenBody => drop(response.insert_header((CONNECTION, "close"))),
+            // The rest of such a body is not waited for, nor is another request after it.
+            Self::TooLarge | Self::SlowBody | Self::BrokenBody => drop(response.force_close()),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => drop(response.insert_header((RETRY_AFTER, "1"))),
             _ => {}
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 #[actix_web::test]
 async fn a_head_that_does_not_end_gets_408_and_the_connection_is_closed() {
-    let app = TestApp::builder().setting("SERVER__HEAD_PATIENCE", "300 ms").start().await;
+    let app = TestApp::builder().setting("SERVER__HEAD_PATIENCE", "2 s").start().await;
     for head in ["GET /hea", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
         let answer = raw(app.running.address, head.into()).await;
         assert!(answer.starts_with("HTTP/1.1 408 "), "{head}: {answer}");

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use sqlx::{AnyPool, Row};
 use std::path::Path;
 
+const CALL: &str = "/cds-services/early-detection";
 const FEEDBACK: &str = "/cds-services/early-detection/feedback";
 const CARD: &str = "6c5d3f0e-8b0f-4a52-9d57-3f1b7a0a9e21";
 
@@ -36,25 +37,22 @@ async fn rows(folder: &Path) -> i64 {
     counted.get("found")
 }
 
-/// A call of the shipped services' examples that gets cards, and the uuids of these.
-fn call_with_cards(address: &str) -> (String, Value, Vec<Value>) {
-    for service in ["early-detection", "order-outlook", "readmission-risk"] {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("cds-services").join(service).join("examples");
-        for file in std::fs::read_dir(folder).expect("examples").map(|file| file.expect("a file").path()) {
-            let example: Value = serde_json::from_slice(&std::fs::read(&file).expect("a file")).expect("JSON");
-            let path = format!("/cds-services/{service}");
-            let uuids = uuids(address, &path, &example["request"]);
-            if !uuids.is_empty() {
-                return (path, example["request"].clone(), uuids);
-            }
-        }
-    }
-    panic!("no example gets cards");
+/// A call for a shipped patient of the demonstration who gets cards.
+fn call() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("demo/patients/ea00005.ndjson.zst");
+    let text = zstd::decode_all(std::fs::File::open(file).expect("a patient")).expect("zstd");
+    let lines = std::str::from_utf8(&text).expect("text").lines();
+    let resources: Vec<Value> = lines.map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let patient = resources.iter().find(|one| one["resourceType"] == "Patient").expect("a Patient")["id"].clone();
+    let entries: Vec<Value> = resources.into_iter().map(|resource| json!({"resource": resource})).collect();
+    json!({"hook": "patient-view", "hookInstance": "0b8c3a60-5d5e-4b0c-9d57-1f6f0f6f7c11",
+           "context": {"userId": "Practitioner/p", "patientId": patient},
+           "prefetch": {"everything": {"resourceType": "Bundle", "type": "collection", "entry": entries}}})
 }
 
 /// The uuids of cards and suggestions that a call gets.
-fn uuids(address: &str, path: &str, request: &Value) -> Vec<Value> {
-    let (_, answer) = post(address, path, request);
+fn uuids(address: &str, request: &Value) -> Vec<Value> {
+    let (_, answer) = post(address, CALL, request);
     let cards = answer["cards"].as_array().cloned().unwrap_or_default();
     let mut uuids = Vec::new();
     for card in cards {
@@ -68,22 +66,23 @@ fn uuids(address: &str, path: &str, request: &Value) -> Vec<Value> {
 async fn feedback_that_was_answered_outlives_a_kill_and_uuids_outlive_the_process() {
     let folder = tempfile::tempdir().expect("a folder");
     let (mut served, address) = Served::ready(folder.path());
-    let (path, request, first) = call_with_cards(&address);
-    assert!(first.iter().all(Value::is_string), "{first:?}");
+    let request = call();
+    let first = uuids(&address, &request);
+    assert!(!first.is_empty() && first.iter().all(Value::is_string), "{first:?}");
     let batch = json!({"feedback": [entry("2026-05-04T08:15:30Z"), entry("2026-05-04T08:16:30Z")]});
     let (status, _) = post(&address, FEEDBACK, &batch);
     served.kill();
     assert_eq!((status, rows(folder.path()).await), (200, 2));
 
     let (mut again, address) = Served::ready(folder.path());
-    assert_eq!(uuids(&address, &path, &request), first, "after a restart");
+    assert_eq!(uuids(&address, &request), first, "after a restart");
     let refused = json!({"feedback": [entry("2026-05-04T08:17:30Z"), {"card": CARD}]});
     assert_eq!(post(&address, FEEDBACK, &refused).0, 400);
     assert_eq!(post(&address, FEEDBACK, &batch).0, 200);
 
     let elsewhere = tempfile::tempdir().expect("a folder");
     let (_beside, other) = Served::ready(elsewhere.path());
-    assert_eq!(uuids(&other, &path, &request), first, "from a process beside it, with a database of its own");
+    assert_eq!(uuids(&other, &request), first, "from a process beside it, with a database of its own");
     again.kill();
     assert_eq!(rows(folder.path()).await, 2, "a refused batch left a row, or a repeated one added some");
 }
