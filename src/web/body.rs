@@ -10,7 +10,7 @@ use actix_web::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::web::{Bytes, Data};
 use actix_web::{FromRequest, HttpRequest, dev::Payload};
 use std::future::{Future, poll_fn};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::time::Duration;
 
 /// What a sender may take.
@@ -22,6 +22,9 @@ pub struct Limits {
     pub patience: Duration,
 }
 
+/// By then an answer is out.
+const HELD: Duration = Duration::from_secs(1);
+
 /// The bytes of a JSON body, not yet parsed.
 pub struct JsonBody(pub Bytes);
 
@@ -32,16 +35,39 @@ impl FromRequest for JsonBody {
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let limits = request.app_data::<Data<State>>().map(|state| state.limits).ok_or(Problem::NotReady);
         let checked = limits.and_then(|limits| Ok((limits, check(request.headers(), limits)?)));
-        let payload = payload.take();
+        let mut body = BodyStream::new(payload.take());
         Box::pin(async move {
-            let (limits, encoding) = checked?;
-            let packed = match tokio::time::timeout(limits.patience, collect(payload, limits.bytes)).await {
-                Ok(packed) => packed?,
-                Err(_) => return Err(Problem::SlowBody),
-            };
+            let read = read(checked, &mut body).await;
+            if read.is_err() {
+                hold(body);
+            }
+            let (packed, encoding, limits) = read?;
             encoding.unpack(packed, limits.bytes).await.map(Self)
         })
     }
+}
+
+/// A body as it was sent, with what is needed to unpack it.
+async fn read(
+    checked: Result<(Limits, Encoding), Problem>,
+    body: &mut BodyStream<Payload>,
+) -> Result<(Bytes, Encoding, Limits), Problem> {
+    let (limits, encoding) = checked?;
+    match tokio::time::timeout(limits.patience, to_bytes_limited(body, limits.bytes)).await {
+        Ok(Ok(Ok(bytes))) => Ok((bytes, encoding, limits)),
+        Ok(Ok(Err(_))) => Err(Problem::BrokenBody),
+        Ok(Err(_)) => Err(Problem::TooLarge),
+        Err(_) => Err(Problem::SlowBody),
+    }
+}
+
+/// Lets go of an unread body once its answer is out. The HTTP library closes a connection whose body is still held then;
+/// of one that was let go before, it would read chunks for as long as they come.
+fn hold(body: BodyStream<Payload>) {
+    actix_web::rt::spawn(async move {
+        tokio::time::sleep(HELD).await;
+        drop(body);
+    });
 }
 
 /// What the headers alone can refuse.
@@ -52,28 +78,23 @@ fn check(headers: &HeaderMap, limits: Limits) -> Result<Encoding, Problem> {
     if announced.is_some_and(|length| length > limits.bytes as u64) { Err(Problem::TooLarge) } else { Ok(encoding) }
 }
 
-async fn collect(payload: Payload, most: usize) -> Result<Bytes, Problem> {
-    match to_bytes_limited(BodyStream::new(payload), most).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(_)) => Err(Problem::BrokenBody),
-        Err(_) => Err(Problem::TooLarge),
-    }
-}
-
 /// Reads a body within the limits to its end and keeps nothing. A sender who is still sending might miss the
 /// answer, and the answer would tell by its headers how far the body had come.
 pub async fn let_pass(payload: Payload, limits: Limits) {
-    let mut body = pin!(BodyStream::new(payload));
+    let mut body = BodyStream::new(payload);
     let reading = async {
         let mut passed = 0;
-        while let Some(Ok(bytes)) = poll_fn(|context| body.as_mut().poll_next(context)).await {
+        while let Some(Ok(bytes)) = poll_fn(|context| Pin::new(&mut body).poll_next(context)).await {
             passed += bytes.len();
             if passed > limits.bytes {
-                return;
+                return false;
             }
         }
+        true
     };
-    let _in_time = tokio::time::timeout(limits.patience, reading).await;
+    if !matches!(tokio::time::timeout(limits.patience, reading).await, Ok(true)) {
+        hold(body);
+    }
 }
 
 /// `application/json`, `application/*+json` or nothing said; UTF-8 if a charset is named.

@@ -1,6 +1,7 @@
 //! Senders who take their time, and many of them.
 
 use super::{CALL, still_answers};
+use crate::trust::ehr::{Ehr, production};
 use crate::web::app::TestApp;
 use crate::web::http::{parts, raw};
 use std::io::Write;
@@ -34,6 +35,17 @@ async fn a_body_that_does_not_end_gets_408_and_the_connection_is_closed() {
         assert!(answer.starts_with("HTTP/1.1 408 ") && answer.contains("slow-body"), "{answer}");
     }
     still_answers(&app).await;
+}
+
+#[actix_web::test]
+async fn a_stranger_s_body_that_does_not_end_holds_no_connection_either() {
+    let ehr = Ehr::rs384();
+    let app = production(&[ehr.in_file()]).setting("SERVER__BODY_PATIENCE", "300 ms").start().await;
+    for length in ["Content-Length: 1000\r\n\r\n{", "Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n"] {
+        let request = format!("POST {CALL} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{length}");
+        let answer = raw(app.running.address, request.into()).await;
+        assert!(answer.starts_with("HTTP/1.1 401 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+    }
 }
 
 #[actix_web::test]

@@ -47,6 +47,7 @@ fn call() -> Value {
     let entries: Vec<Value> = resources.into_iter().map(|resource| json!({"resource": resource})).collect();
     json!({"hook": "patient-view", "hookInstance": "0b8c3a60-5d5e-4b0c-9d57-1f6f0f6f7c11",
            "context": {"userId": "Practitioner/p", "patientId": patient},
+           "extension": {"org.prodrome.as-of": "2026-01-01T23:59:59Z"},
            "prefetch": {"everything": {"resourceType": "Bundle", "type": "collection", "entry": entries}}})
 }
 

@@ -103,6 +103,8 @@ impl Served {
             ("PRODROME__SERVER__MODE", "development"),
             ("PRODROME__MODEL__PATH", &*model),
             ("PRODROME__SERVICES__PATH", &*services),
+            // A debug build on a busy machine takes its time.
+            ("PRODROME__ENGINE__DEADLINE", "60 s"),
         ];
         let (served, address) = Self::start(folder, &environment);
         let asked = || exchange(address.parse().expect("an address"), get("/readyz"));
