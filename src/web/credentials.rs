@@ -71,8 +71,9 @@ pub async fn authenticate(
             Ok(next.call(request).await?.map_into_boxed_body())
         }
         Err(problem) => {
-            let most = request.app_data::<Data<State>>().map_or(0, |state| state.max_body);
-            let_pass(request.take_payload(), most).await;
+            if let Some(limits) = request.app_data::<Data<State>>().map(|state| state.limits) {
+                let_pass(request.take_payload(), limits).await;
+            }
             // An answer, not an error: what surrounds this marks answers only.
             Ok(request.into_response(problem.error_response()))
         }

@@ -1,12 +1,14 @@
 //! The HTTP face: routes, limits, errors. Handlers call one function of `decision_support` or `governance`
 //! and do nothing else.
 //!
-//! [`router`] is the whole route table; [`problem`] the whole table from error to status; [`server`] binds,
+//! [`router`] is the whole route table; [`problem`] tells every error, with its row of [`error_table`]; [`server`] binds,
 //! runs and stops; [`state`] is what a handler may reach.
 
 pub mod body;
 pub mod cds_hooks;
 pub mod credentials;
+pub mod encoding;
+pub mod error_table;
 pub mod jwks;
 pub mod middleware;
 pub mod operations;

@@ -1,6 +1,8 @@
-//! Every error to its status and outside wording: the only such table. A caller learns what to change, never
-//! what was sent; causes go to the log once, here.
+//! Every error to its row of the one table and its outside wording. A caller learns what to change, never what was
+//! sent; causes go to the log once, here.
 
+use super::encoding::READ_HERE;
+use super::error_table::{self as table, Row};
 use crate::decision_support::answer_hook::HookError;
 use crate::decision_support::prefetch::PrefetchError;
 use crate::decision_support::protocol::RequestError;
@@ -10,7 +12,7 @@ use crate::platform::telemetry::signals::CallRefused;
 use crate::prediction::predictor::AskError;
 use crate::trust::Denied;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{ACCEPT_ENCODING, ALLOW, RETRY_AFTER, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
@@ -27,7 +29,7 @@ pub enum Problem {
     Unauthorized(Denied),
     #[error("the body must be JSON: send `Content-Type: application/json`")]
     MediaType,
-    #[error("the body's encoding is not read here: send it as it is or with gzip")]
+    #[error("the body's encoding is not read here: send it as it is, with gzip or with zstd")]
     ContentEncoding,
     #[error("the body is larger than this server takes")]
     TooLarge,
@@ -51,38 +53,25 @@ pub enum Problem {
     Panic,
 }
 
-/// One row of the table.
-struct Row {
-    status: StatusCode,
-    /// Stable, for machines and metrics.
-    code: &'static str,
-    /// FHIR issue type.
-    issue: &'static str,
-}
-
-const fn row(status: StatusCode, code: &'static str, issue: &'static str) -> Row {
-    Row { status, code, issue }
-}
-
 impl Problem {
     fn row(&self) -> Row {
         match self {
-            Self::UnknownRoute => row(StatusCode::NOT_FOUND, "unknown-route", "not-found"),
-            Self::UnknownService => row(StatusCode::NOT_FOUND, "unknown-service", "not-found"),
-            Self::MethodNotAllowed { .. } => row(StatusCode::METHOD_NOT_ALLOWED, "method-not-allowed", "not-supported"),
-            Self::Unauthorized(_) => row(StatusCode::UNAUTHORIZED, "unauthorized", "login"),
-            Self::MediaType => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "media-type", "not-supported"),
-            Self::ContentEncoding => row(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-encoding", "not-supported"),
-            Self::TooLarge => row(StatusCode::PAYLOAD_TOO_LARGE, "too-large", "too-long"),
-            Self::BrokenBody => row(StatusCode::BAD_REQUEST, "broken-body", "structure"),
-            Self::SlowBody => row(StatusCode::REQUEST_TIMEOUT, "slow-body", "timeout"),
-            Self::Request(error) => row(StatusCode::BAD_REQUEST, "invalid-request", issue_of(error)),
-            Self::NotReady => row(StatusCode::SERVICE_UNAVAILABLE, "not-ready", "transient"),
-            Self::DatabaseAway => row(StatusCode::SERVICE_UNAVAILABLE, "database-away", "transient"),
-            Self::TokenNotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "token-not-recorded", "transient"),
-            Self::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
+            Self::UnknownRoute => table::UNKNOWN_ROUTE,
+            Self::UnknownService => table::UNKNOWN_SERVICE,
+            Self::MethodNotAllowed { .. } => table::METHOD_NOT_ALLOWED,
+            Self::Unauthorized(_) => table::UNAUTHORIZED,
+            Self::MediaType => table::MEDIA_TYPE,
+            Self::ContentEncoding => table::CONTENT_ENCODING,
+            Self::TooLarge => table::TOO_LARGE,
+            Self::BrokenBody => table::BROKEN_BODY,
+            Self::SlowBody => table::SLOW_BODY,
+            Self::Request(error) => request_row(error),
+            Self::NotReady => table::NOT_READY,
+            Self::DatabaseAway => table::DATABASE_AWAY,
+            Self::TokenNotRecorded(_) => table::TOKEN_NOT_RECORDED,
+            Self::NotRecorded(_) => table::NOT_RECORDED,
             Self::Hook(error) => hook_row(error),
-            Self::Panic => row(StatusCode::INTERNAL_SERVER_ERROR, "panic", "exception"),
+            Self::Panic => table::PANIC,
         }
     }
 
@@ -114,32 +103,28 @@ impl Problem {
     }
 }
 
-/// The part of the table that the spine of a hook call fills.
+/// The rows of what the spine of a hook call tells.
 fn hook_row(error: &HookError) -> Row {
     match error {
-        HookError::UnknownService => Problem::UnknownService.row(),
-        HookError::HookNotServed => row(StatusCode::BAD_REQUEST, "hook-not-served", "value"),
-        HookError::Request(error) => row(StatusCode::BAD_REQUEST, "invalid-request", issue_of(error)),
-        HookError::Prefetch(PrefetchError::NotFhir { .. }) => {
-            row(StatusCode::BAD_REQUEST, "prefetch-not-fhir", "structure")
-        }
-        HookError::Prefetch(PrefetchError::Missing { .. }) => {
-            row(StatusCode::PRECONDITION_FAILED, "data-missing", "required")
-        }
-        HookError::Ask(AskError::Full) => row(StatusCode::SERVICE_UNAVAILABLE, "busy", "throttled"),
-        HookError::Ask(AskError::TooLate) => row(StatusCode::SERVICE_UNAVAILABLE, "too-late", "timeout"),
-        HookError::Ask(AskError::Stopping) => row(StatusCode::SERVICE_UNAVAILABLE, "stopping", "transient"),
-        HookError::Ask(AskError::Failed) => row(StatusCode::INTERNAL_SERVER_ERROR, "model-failed", "exception"),
-        HookError::NotRecorded(_) => row(StatusCode::SERVICE_UNAVAILABLE, "not-recorded", "transient"),
-        HookError::Interrupted => Problem::Panic.row(),
+        HookError::UnknownService => table::UNKNOWN_SERVICE,
+        HookError::HookNotServed => table::HOOK_NOT_SERVED,
+        HookError::Request(error) => request_row(error),
+        HookError::Prefetch(PrefetchError::NotFhir { .. }) => table::PREFETCH_NOT_FHIR,
+        HookError::Prefetch(PrefetchError::Missing { .. }) => table::DATA_MISSING,
+        HookError::Ask(AskError::Full) => table::BUSY,
+        HookError::Ask(AskError::TooLate) => table::TOO_LATE,
+        HookError::Ask(AskError::Stopping) => table::STOPPING,
+        HookError::Ask(AskError::Failed) => table::MODEL_FAILED,
+        HookError::NotRecorded(_) => table::NOT_RECORDED,
+        HookError::Interrupted => table::PANIC,
     }
 }
 
-fn issue_of(error: &RequestError) -> &'static str {
+fn request_row(error: &RequestError) -> Row {
     match error {
-        RequestError::NotJson { .. } | RequestError::NotAnObject => "structure",
-        RequestError::Missing(_) => "required",
-        RequestError::Wrong { .. } => "value",
+        RequestError::NotJson { .. } | RequestError::NotAnObject | RequestError::TooDeep => table::INVALID_REQUEST,
+        RequestError::Missing(_) => table::MISSING_MEMBER,
+        RequestError::Wrong { .. } => table::WRONG_MEMBER,
     }
 }
 
@@ -177,15 +162,15 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let Row { status, code, issue } = self.row();
+        let Row { status, code, issue, .. } = self.row();
         CallRefused { code, status: status.as_u16(), cause: self.cause().as_deref() }.emit();
         let mut response = HttpResponse::build(status);
         match self {
             Self::Unauthorized(_) => return response.insert_header((WWW_AUTHENTICATE, "Bearer")).finish(),
             Self::MethodNotAllowed { allow } => drop(response.insert_header((ALLOW, *allow))),
-            Self::ContentEncoding => drop(response.insert_header((ACCEPT_ENCODING, "gzip, deflate, identity"))),
-            // The rest of such a body is not waited for.
-            Self::TooLarge | Self::SlowBody | Self::BrokenBody => drop(response.insert_header((CONNECTION, "close"))),
+            Self::ContentEncoding => drop(response.insert_header((ACCEPT_ENCODING, READ_HERE))),
+            // The rest of such a body is not waited for, nor is another request after it.
+            Self::TooLarge | Self::SlowBody | Self::BrokenBody => drop(response.force_close()),
             _ if status == StatusCode::SERVICE_UNAVAILABLE => drop(response.insert_header((RETRY_AFTER, "1"))),
             _ => {}
         }

@@ -2,24 +2,20 @@
 
 use super::middleware::cors::{Origins, cors};
 use super::middleware::observe::observe;
+use super::problem::Problem;
 use super::router::routes;
 use super::state::State;
 use crate::platform::settings;
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::{NormalizePath, TrailingSlash, from_fn};
-use actix_web::web::{Data, PayloadConfig};
+use actix_web::web::{Data, PathConfig};
 use actix_web::{App, HttpServer};
 use rustls::ServerConfig;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 /// How long accepted calls may take to finish once the server stops. Under the 8 s that operators are promised.
 const LAST_CALLS_SECONDS: u64 = 6;
-/// How long a client may take to send a request's head.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// How long an idle connection is kept.
-const KEEP_ALIVE: Duration = Duration::from_secs(30);
 
 /// A listener whose address is known.
 pub struct Bound {
@@ -47,20 +43,19 @@ impl Bound {
         tls: Option<ServerConfig>,
     ) -> io::Result<(ServerHandle, impl Future<Output = io::Result<()>> + Send + use<>)> {
         let origins = Data::new(Origins::of(settings));
-        let max_body = settings.max_body;
         let server = HttpServer::new(move || {
             App::new()
                 .app_data(state.clone())
                 .app_data(origins.clone())
-                .app_data(PayloadConfig::new(max_body))
+                .app_data(PathConfig::default().error_handler(|_, _| Problem::UnknownRoute.into()))
                 .configure(routes)
                 .wrap(NormalizePath::new(TrailingSlash::Trim))
                 .wrap(from_fn(cors))
                 .wrap(from_fn(observe))
         })
         .workers(std::thread::available_parallelism().map_or(2, usize::from))
-        .client_request_timeout(HEAD_PATIENCE)
-        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(settings.head_patience)
+        .keep_alive(settings.keep_alive)
         .shutdown_timeout(LAST_CALLS_SECONDS)
         .disable_signals();
         let server = match tls {

@@ -1,5 +1,6 @@
 //! The few handles that a handler may reach.
 
+use super::body::Limits;
 use super::problem::Problem;
 use crate::decision_support::answer_hook::HookParts;
 use crate::governance::feedback::Feedback;
@@ -24,8 +25,8 @@ pub struct State {
     pub development: bool,
     /// Who may read `/cds-services`.
     pub discovery: Discovery,
-    /// The largest request body, in bytes.
-    pub max_body: usize,
+    /// What a sender may take.
+    pub limits: Limits,
     /// Knows the configured clients.
     pub trust: Trust,
     /// FHIR servers of all clients, which anonymous calls may use in development.
@@ -46,7 +47,7 @@ impl State {
             parts: OnceLock::new(),
             development: settings.server.mode == Mode::Development,
             discovery: settings.server.discovery,
-            max_body: settings.server.max_body,
+            limits: Limits { bytes: settings.server.max_body, patience: settings.server.body_patience },
             trust,
             own_keys,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),

@@ -1,9 +1,11 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `demo` server and sandbox EHR as a user meets them
 //! - `architecture` the rules of the house: layers, names, the map
+//! - `attacks` what hostile senders try, each followed by a good call
 //! - `conform` every CDS Hooks service judged from outside, ours and wrong ones
 //! - `database` where every test gets a database from
 //! - `decision_support` worked examples and what a card looks like
+//! - `fuzz` every parser, fed with changed inputs of a corpus
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
 //! - `planted` a world of known hazards, from seed to judgement
@@ -17,10 +19,12 @@
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
+mod attacks;
 mod conform;
 mod database;
 mod decision_support;
 mod demo;
+mod fuzz;
 mod governance;
 mod ingest;
 mod oracle;

@@ -10,6 +10,9 @@ use std::borrow::Cow;
 /// Longest hookInstance: a UUID has 36 characters, some senders put a prefix before it.
 const MAX_HOOK_INSTANCE: usize = 128;
 
+/// Deepest nesting of a body. FHIR needs some thirty levels; the JSON reader itself stops at as many.
+const DEEPEST: usize = 128;
+
 /// What is wrong with a request or a feedback batch. Holds no part of its content.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -17,6 +20,8 @@ pub enum RequestError {
     NotJson { line: usize, column: usize },
     #[error("the body is not a JSON object")]
     NotAnObject,
+    #[error("the body is nested deeper than {} levels", DEEPEST)]
+    TooDeep,
     #[error("`{0}` is missing")]
     Missing(Cow<'static, str>),
     #[error("`{member}` must be {expected}")]
@@ -31,7 +36,7 @@ impl RequestError {
     /// The member to name in `issue.expression`, `context.patientId`.
     pub fn member(&self) -> Option<&str> {
         match self {
-            Self::NotJson { .. } | Self::NotAnObject => None,
+            Self::NotJson { .. } | Self::NotAnObject | Self::TooDeep => None,
             Self::Missing(member) | Self::Wrong { member, .. } => Some(member),
         }
     }
@@ -120,11 +125,33 @@ impl<'a> OpenedCall<'a> {
 /// The members of a body that must be one JSON object.
 pub(super) fn read_object(body: &[u8]) -> Result<Members<'_>, RequestError> {
     let body = body.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(body);
+    if is_too_deep(body) {
+        return Err(RequestError::TooDeep);
+    }
     match serde_json::from_slice(body) {
         Ok(members) => Ok(members),
         Err(error) if error.is_data() => Err(RequestError::NotAnObject),
         Err(error) => Err(RequestError::NotJson { line: error.line(), column: error.column() }),
     }
+}
+
+/// Whether more brackets are open at once than a body may nest, also in members that nobody reads.
+fn is_too_deep(json: &[u8]) -> bool {
+    let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    for byte in json {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if in_text => escaped = true,
+            b'"' => in_text = !in_text,
+            _ if in_text => {}
+            b'{' | b'[' if depth == DEEPEST => return true,
+            b'{' | b'[' => depth += 1,
+            // One too many is told by who reads it.
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+    }
+    false
 }
 
 fn hook_instance(root: &Members<'_>) -> Result<String, RequestError> {

@@ -194,6 +194,19 @@ fn longer_ids_and_withheld_orders_are_taken_from_clients_known_for_them_only() {
     assert_eq!(read_with(Tolerance::default()).err().unwrap().member(), Some("context.patientId"));
 }
 
+#[test]
+fn a_body_nested_beyond_any_chart_is_refused_wherever_it_is_deep() {
+    let nested = |deep: usize| format!("{}{}", "[".repeat(deep), "]".repeat(deep));
+    let with = |value: &str| CALL.replace(r#""unknown":{"a":1.50}"#, &format!(r#""unknown":{value}"#));
+    assert!(read(with(&nested(127)).as_bytes()).is_ok());
+    assert_eq!(read(with(&nested(128)).as_bytes()).err(), Some(RequestError::TooDeep));
+    assert_eq!(read(with(&nested(1_000_000)).as_bytes()).err(), Some(RequestError::TooDeep));
+    let in_a_text = format!(r#""\\\"{}""#, "[".repeat(500));
+    assert!(read(with(&in_a_text).as_bytes()).is_ok(), "brackets of a text nest nothing");
+    let feedback = format!(r#"{{"feedback":[],"x":{}}}"#, nested(128));
+    assert_eq!(read_feedback(feedback.as_bytes()), Err(RequestError::TooDeep));
+}
+
 proptest! {
     #[test]
     fn any_bytes_are_answered_and_never_echoed(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {

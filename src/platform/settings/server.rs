@@ -4,6 +4,7 @@ use super::SettingsError;
 use super::layers::Layers;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `[server]`
 #[derive(Clone, Debug)]
@@ -15,6 +16,12 @@ pub struct Server {
     pub allow_plain_http: bool,
     /// Bytes, after decompression.
     pub max_body: usize,
+    /// For a request's head, from its first byte to its last.
+    pub head_patience: Duration,
+    /// For a request's body.
+    pub body_patience: Duration,
+    /// How long an idle connection is kept.
+    pub keep_alive: Duration,
     pub cors_origins: Vec<String>,
     pub discovery: Discovery,
     pub documentation_url: Option<String>,
@@ -54,6 +61,9 @@ pub(super) fn read(layers: &Layers) -> Result<Server, SettingsError> {
         mode: layers.choice("server.mode", &modes)?,
         allow_plain_http: layers.flag("server.allow_plain_http")?,
         max_body: layers.size("server.max_body")?,
+        head_patience: layers.duration("server.head_patience")?,
+        body_patience: layers.duration("server.body_patience")?,
+        keep_alive: layers.duration("server.keep_alive")?,
         cors_origins: origins(layers)?,
         discovery: layers.choice("server.discovery", &discoveries)?,
         documentation_url: address(layers, "server.documentation_url")?,

@@ -102,6 +102,29 @@ async fn nothing_of_the_page_is_inline_or_from_elsewhere() {
 }
 
 #[actix_web::test]
+async fn words_of_a_chart_become_no_markup_of_the_page() {
+    let shipped = std::fs::File::open(Path::new(SHIPPED).join(format!("{ELDERLY}.ndjson.zst"))).expect("a patient");
+    let text = String::from_utf8(zstd::decode_all(shipped).expect("zstd")).expect("text");
+    let script = "\"><script>alert(1)</script><img src=x onerror=alert(1)><svg onload=alert(1)>";
+    let planted = text.lines().map(|line| {
+        let mut resource: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        crate::attacks::script::plant(&mut resource, script);
+        format!("{resource}\n")
+    });
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("planted.ndjson"), planted.collect::<String>()).expect("written");
+    let page = Page::start_with_patients(Some(folder.path().into())).await;
+    let pages =
+        [page.get("/").await.text, page.get(&format!("/patients/{ELDERLY}")).await.text, page.open(ELDERLY, "").await];
+    assert!(pages.iter().any(|text| text.contains("&lt;script&gt;alert(1)")), "nothing of it was shown");
+    for text in pages {
+        for danger in ["<script>alert", "<img src=x", "<svg onload"] {
+            assert!(!text.contains(danger), "{danger}: {text}");
+        }
+    }
+}
+
+#[actix_web::test]
 async fn a_chart_shows_problems_results_and_the_record_by_age() {
     let page = Page::start().await;
     let chart = page.get(&format!("/patients/{ELDERLY}")).await.text;

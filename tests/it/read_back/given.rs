@@ -173,10 +173,7 @@ pub async fn nowhere(app: &TestApp, secret: &str, answers: &str) {
     let (log, metrics) = (logs::read(), app.get("/metrics").await.text());
     assert!(metrics.contains("prodrome_fhir_reads_total") && log.contains("hook answered"), "nothing happened");
     app.running.close_database().await;
-    let mut files = String::new();
-    for file in std::fs::read_dir(app.database_file().parent().expect("a folder")).expect("files") {
-        files.push_str(&String::from_utf8_lossy(&std::fs::read(file.expect("a file").path()).expect("readable")));
-    }
+    let files = app.database.everything().await;
     assert!(files.contains("early-detection"), "nothing was written");
     for (place, text) in [("answers", answers), ("logs", &log), ("metrics", &metrics), ("database", &files)] {
         if let Some(at) = text.find(secret) {

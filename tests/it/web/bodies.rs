@@ -46,6 +46,29 @@ async fn a_gzip_body_is_read() {
 }
 
 #[actix_web::test]
+async fn a_zstd_and_a_deflate_body_are_read() {
+    let app = TestApp::start().await;
+    let zstd = zstd::encode_all(&b"{}"[..], 3).expect("compressed");
+    let mut deflate = flate2::write::ZlibEncoder::new(Vec::new(), Compression::fast());
+    let deflate = deflate.write_all(b"{}").and_then(|()| deflate.finish()).expect("compressed");
+    for (encoding, body) in [("zstd", zstd), ("deflate", deflate)] {
+        let answer = app.post_with(PATH, &[JSON, ("content-encoding", encoding)], body).await;
+        assert_eq!(answer.refuses_with(400, "invalid-request")["expression"][0], "feedback");
+    }
+}
+
+#[actix_web::test]
+async fn the_limit_holds_before_and_after_unpacking() {
+    let app = TestApp::builder().setting("SERVER__MAX_BODY", "1 kB").start().await;
+    for (plain, status, code) in [(1_000, 400, "invalid-request"), (1_001, 413, "too-large")] {
+        let zstd = zstd::encode_all(&vec![b' '; plain][..], 3).expect("compressed");
+        app.post_with(PATH, &[JSON, ("content-encoding", "zstd")], zstd).await.refuses_with(status, code);
+    }
+    let headers = [JSON, ("content-encoding", "zstd")];
+    app.post_with(PATH, &headers, vec![0; 1_001]).await.refuses_with(413, "too-large");
+}
+
+#[actix_web::test]
 async fn a_broken_gzip_body_is_refused() {
     let app = TestApp::start().await;
     let answer = app.post_with(PATH, &[JSON, ("content-encoding", "gzip")], b"no gzip".to_vec()).await;
@@ -58,7 +81,9 @@ async fn another_media_type_or_encoding_answers_415() {
     let xml = [("content-type", "application/fhir+xml")];
     app.post_with(PATH, &xml, b"<a/>".to_vec()).await.refuses_with(415, "media-type");
     let brotli = [JSON, ("content-encoding", "br")];
-    app.post_with(PATH, &brotli, b"{}".to_vec()).await.refuses_with(415, "content-encoding");
+    let refused = app.post_with(PATH, &brotli, b"{}".to_vec()).await;
+    refused.refuses_with(415, "content-encoding");
+    assert_eq!(refused.header("accept-encoding"), Some("gzip, zstd, deflate, identity"));
 }
 
 #[actix_web::test]

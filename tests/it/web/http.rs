@@ -5,17 +5,37 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Sends bytes as they are and reads until the server closes.
-async fn raw(address: SocketAddr, request: Vec<u8>) -> String {
-    let talk = move || {
-        let mut socket = TcpStream::connect(address).expect("a connection");
-        socket.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
-        socket.write_all(&request).expect("sent");
-        let mut answer = Vec::new();
-        socket.read_to_end(&mut answer).expect("the server closes");
-        String::from_utf8_lossy(&answer).into_owned()
-    };
-    actix_web::rt::task::spawn_blocking(talk).await.expect("an answer")
+/// Sends bytes as they are and reads until the server closes, as long as that takes.
+pub fn exchange(address: SocketAddr, request: Vec<u8>) -> String {
+    exchange_parts(address, vec![(Duration::ZERO, request)])
+}
+
+/// The same in pieces, each after a pause; a server that closes in between is sent no more.
+fn exchange_parts(address: SocketAddr, pieces: Vec<(Duration, Vec<u8>)>) -> String {
+    let mut socket = TcpStream::connect(address).expect("a connection");
+    socket.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout");
+    for (pause, piece) in pieces {
+        std::thread::sleep(pause);
+        if socket.write_all(&piece).is_err() {
+            break;
+        }
+    }
+    let mut answer = Vec::new();
+    // A server that stops reading may also reset the connection once it has answered.
+    if let Err(error) = socket.read_to_end(&mut answer) {
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset, "the server does not close");
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+/// [`exchange`] beside other calls.
+pub async fn raw(address: SocketAddr, request: Vec<u8>) -> String {
+    parts(address, vec![(Duration::ZERO, request)]).await
+}
+
+/// Pieces with pauses before them, beside other calls.
+pub async fn parts(address: SocketAddr, pieces: Vec<(Duration, Vec<u8>)>) -> String {
+    actix_web::rt::task::spawn_blocking(move || exchange_parts(address, pieces)).await.expect("an answer")
 }
 
 #[actix_web::test]

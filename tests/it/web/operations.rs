@@ -39,6 +39,29 @@ async fn another_method_answers_405_with_allow() {
 }
 
 #[actix_web::test]
+async fn every_address_names_the_methods_that_it_takes() {
+    let app = TestApp::start().await;
+    for (path, wrong, allowed) in [
+        ("/cds-services", "POST", "GET, HEAD, OPTIONS"),
+        ("/v3/cds-services", "DELETE", "GET, HEAD, OPTIONS"),
+        ("/cds-services/early-detection", "GET", "POST, OPTIONS"),
+        ("/v3/cds-services/early-detection", "HEAD", "POST, OPTIONS"),
+        ("/cds-services/early-detection/feedback", "PUT", "POST, OPTIONS"),
+        ("/readyz", "POST", "GET, HEAD, OPTIONS"),
+        ("/metrics", "PATCH", "GET, HEAD, OPTIONS"),
+    ] {
+        let answer = app.send(wrong, path, &[], vec![]).await;
+        assert_eq!((answer.status, answer.header("allow")), (405, Some(allowed)), "{wrong} {path}");
+        let options = app.send("OPTIONS", path, &[], vec![]).await;
+        assert_eq!((options.status, options.header("allow")), (204, Some(allowed)), "{path}");
+    }
+    for path in ["/cds-services", "/v3/cds-services", "/healthz", "/metrics"] {
+        let answer = app.send("HEAD", path, &[], vec![]).await;
+        assert_eq!((answer.status, answer.body.len()), (200, 0), "{path}");
+    }
+}
+
+#[actix_web::test]
 async fn a_trailing_slash_makes_no_difference() {
     let app = TestApp::start().await;
     assert_eq!(app.get("/healthz/").await.text(), app.get("/healthz").await.text());

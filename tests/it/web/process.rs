@@ -1,5 +1,6 @@
 //! The real binary: exit codes and signals.
 
+use super::http::exchange;
 use crate::database::TestDatabase;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -82,13 +83,13 @@ pub struct Served(Child);
 
 impl Drop for Served {
     fn drop(&mut self) {
-        let _already_ended = self.0.kill();
+        self.kill();
     }
 }
 
 impl Served {
     /// Starts a server whose model never ends loading (its manifest is a pipe that nobody writes to).
-    fn loading(folder: &Path, database: &TestDatabase) -> (Self, String) {
+    pub fn loading(folder: &Path, database: &TestDatabase) -> (Self, String) {
         let made = Command::new("mkfifo").arg(folder.join("manifest.json")).status().expect("mkfifo runs");
         assert!(made.success());
         let environment = [
@@ -97,6 +98,29 @@ impl Served {
             ("PRODROME__DATABASE__URL", database.url()),
         ];
         Self::start(prodrome(folder, &environment))
+    }
+
+    /// Starts the server with the shipped model and services on this database, and waits until it is ready.
+    pub fn ready(folder: &Path, database: &TestDatabase) -> (Self, String) {
+        let root = env!("CARGO_MANIFEST_DIR");
+        let (model, services) = (format!("{root}/models/prodrome-s"), format!("{root}/cds-services"));
+        let environment = [
+            ("PRODROME__SERVER__MODE", "development"),
+            ("PRODROME__MODEL__PATH", &*model),
+            ("PRODROME__SERVICES__PATH", &*services),
+            ("PRODROME__DATABASE__URL", database.url()),
+            // A debug build on a busy machine takes its time.
+            ("PRODROME__ENGINE__DEADLINE", "60 s"),
+        ];
+        let (served, address) = Self::start(prodrome(folder, &environment));
+        let asked = || exchange(address.parse().expect("an address"), get("/readyz"));
+        for _ in 0..1_200 {
+            if asked().starts_with("HTTP/1.1 200 ") {
+                return (served, address);
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("the server is not ready: {}", asked());
     }
 
     /// Starts the server and waits until it says where it listens.
@@ -108,6 +132,16 @@ impl Served {
         (Self(child), address)
     }
 
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _already_ended = self.0.kill();
+        let _already_waited_for = self.0.wait();
+    }
+
     fn terminate(&self) {
         let sent = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status().expect("kill runs");
         assert!(sent.success());
@@ -116,6 +150,10 @@ impl Served {
     fn exit_code(&mut self) -> Option<i32> {
         self.0.wait().expect("it ends").code()
     }
+}
+
+fn get(path: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").into_bytes()
 }
 
 #[test]
@@ -157,6 +195,19 @@ fn an_idle_connection_does_not_delay_the_stop() {
     let mut start = [0; 12];
     idle.read_exact(&mut start).expect("an answer");
     assert_eq!(&start, b"HTTP/1.1 200");
+    let told = Instant::now();
+    served.terminate();
+    assert_eq!(served.exit_code(), Some(0));
+    assert!(told.elapsed() < Duration::from_secs(8), "{:?}", told.elapsed());
+}
+
+#[test]
+fn a_body_that_never_ends_does_not_delay_the_stop() {
+    let (folder, database) = (tempfile::tempdir().expect("a folder"), TestDatabase::fresh());
+    let (mut served, address) = Served::loading(folder.path(), &database);
+    let mut stuck = TcpStream::connect(&address).expect("a connection");
+    stuck.write_all(b"POST /cds-services/x/feedback HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{").expect("sent");
+    std::thread::sleep(Duration::from_millis(300));
     let told = Instant::now();
     served.terminate();
     assert_eq!(served.exit_code(), Some(0));
