@@ -66,7 +66,7 @@ async fn read(ehr: Ehr, path: web::Path<(String, String)>, request: HttpRequest)
     let (resource_type, id) = path.into_inner();
     let patients = match patients(&ehr, &request, &resource_type, Interaction::Read) {
         Ok(patients) => patients,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let query = format!("{resource_type}/{id}");
     let readable = ehr.charts.iter().filter(|chart| patients.as_ref().is_none_or(|only| *chart.id == **only));
@@ -83,7 +83,7 @@ async fn read(ehr: Ehr, path: web::Path<(String, String)>, request: HttpRequest)
 async fn search(ehr: Ehr, resource_type: web::Path<String>, request: HttpRequest) -> HttpResponse {
     let patients = match patients(&ehr, &request, &resource_type, Interaction::Search) {
         Ok(patients) => patients,
-        Err(refusal) => return refusal,
+        Err(refusal) => return *refusal,
     };
     let invalid = |text: &str| outcome(StatusCode::BAD_REQUEST, "invalid", text);
     let Some(asked) = Asked::read(request.query_string()) else { return invalid("a parameter cannot be read") };
@@ -105,19 +105,19 @@ fn patients(
     request: &HttpRequest,
     resource_type: &str,
     interaction: Interaction,
-) -> Result<Option<String>, HttpResponse> {
+) -> Result<Option<String>, Box<HttpResponse>> {
     let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
     let bearer =
         header.and_then(|header| header.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
     let Some(Grant { scopes, patient, .. }) = bearer.and_then(|(_, token)| ehr.tokens.find(token.trim())) else {
         let mut refusal = outcome(StatusCode::UNAUTHORIZED, "login", "a token that is still good is needed");
         refusal.headers_mut().insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static("Bearer"));
-        return Err(refusal);
+        return Err(Box::new(refusal));
     };
     match (scopes.reach(resource_type, interaction), patient) {
         (Some(Reach::Everyone), _) => Ok(None),
         (Some(Reach::Patient), Some(patient)) => Ok(Some(patient)),
-        _ => Err(outcome(StatusCode::FORBIDDEN, "forbidden", "the token's scope does not let this be read")),
+        _ => Err(Box::new(outcome(StatusCode::FORBIDDEN, "forbidden", "the token's scope does not let this be read"))),
     }
 }
 
