@@ -4,7 +4,7 @@
 use super::evaluate::cohort::{self, label};
 use super::train::lives::Life;
 use super::train::validate::{Moment, hazards};
-use crate::prediction::calibration::{AgeSexTable, Line};
+use crate::prediction::calibration::{AgeSexTable, Level, Line};
 use crate::prediction::interval::Spread;
 use crate::prediction::network::{Hazards, NetworkConfig, Reader, risk};
 use crate::prediction::phenotype::Phenotypes;
@@ -21,6 +21,8 @@ pub struct Judged<'a> {
     pub hazards: Vec<Vec<Hazards>>,
     /// By reader; they sum to 1.
     pub weights: Vec<f64>,
+    /// What is known of the readers' level on these lives.
+    pub level: Level,
 }
 
 /// Rows of one outcome within one horizon: life, age, whether it happened, raw risk.
@@ -36,7 +38,7 @@ pub struct Row {
 impl<'a> Judged<'a> {
     /// What happened alone; no reader is asked.
     pub fn unread(lives: &'a [Life], moments: Vec<Moment>) -> Self {
-        Self { lives, moments, hazards: Vec::new(), weights: Vec::new() }
+        Self { lives, moments, hazards: Vec::new(), weights: Vec::new(), level: Level::AsTrained }
     }
 
     /// What every reader says too. `progress` is told reader and index days read.
@@ -97,10 +99,10 @@ impl<'a> Judged<'a> {
 }
 
 /// The calibration line of some rows, and how sure it is.
-pub fn line(rows: &[Row]) -> (Line, Spread) {
+pub fn line(rows: &[Row], level: Level) -> (Line, Spread) {
     let raw: Vec<f64> = rows.iter().map(|row| row.raw).collect();
     let events: Vec<bool> = rows.iter().map(|row| row.event).collect();
     let patients: Vec<usize> = rows.iter().map(|row| row.life).collect();
-    let line = Line::calibrate(&raw, &events, &patients);
+    let line = Line::calibrate(&raw, &events, &patients, level);
     (line, Spread::of(&line, &raw, &events, &patients))
 }

@@ -165,7 +165,7 @@ pub(super) fn fit(
     let (name, phenotype) = &phenotypes.outcomes[outcome];
     let baseline = training.table(&training.rows(phenotypes, outcome, horizon_days)?);
     let rows = calibration.rows(phenotypes, outcome, horizon_days)?;
-    let (line, spread) = line(&rows);
+    let (line, spread) = line(&rows, calibration.level);
     let shorter = shorter.filter(|shorter| shorter.phenotype == *name);
     let false_alerts = false_alerts(calibration, &rows, outcome, &line, shorter);
     let mut risks: Vec<f64> = rows.iter().map(|row| line.apply(row.raw)).collect();

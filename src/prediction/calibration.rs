@@ -77,19 +77,19 @@ impl Line {
     }
 
     /// Platt scaling for a package: the most likely line of `risks` and `events` given what is believed before
-    /// ([`PRIOR_SLOPE`], [`PRIOR_SPREAD`]). `patients` names whose each row is: the index days of one patient count as one
+    /// ([`PRIOR_SLOPE`], [`PRIOR_SPREAD`], [`Level`]). `patients` names whose each row is: the index days of one patient count as one
     /// observation together, so that a line of few patients is drawn towards that belief. The slope stays positive: order
     /// is kept.
-    pub fn calibrate(risks: &[f64], events: &[bool], patients: &[usize]) -> Self {
+    pub fn calibrate(risks: &[f64], events: &[bool], patients: &[usize], level: Level) -> Self {
         let x: Vec<f64> = risks.iter().map(|&risk| logit(risk)).collect();
         let own: HashSet<usize> = patients.iter().copied().collect();
         let weight = own.len() as f64 / x.len().max(1) as f64;
         let middle = middle(&x);
-        let prior = PRIOR_SPREAD.powi(-2);
+        let (prior, level_prior) = (PRIOR_SPREAD.powi(-2), level.spread().powi(-2));
         let (mut slope, mut level) = (PRIOR_SLOPE, 0.0);
         for _ in 0..100 {
-            let (mut g0, mut g1) = (-level * prior, (PRIOR_SLOPE - slope) * prior);
-            let (mut h00, mut h01, mut h11) = (prior, 0.0, prior);
+            let (mut g0, mut g1) = (-level * level_prior, (PRIOR_SLOPE - slope) * prior);
+            let (mut h00, mut h01, mut h11) = (level_prior, 0.0, prior);
             for (&x, &event) in x.iter().zip(events) {
                 let x = x - middle;
                 let p = logistic(middle + level + slope * x);
@@ -123,8 +123,29 @@ fn middle(x: &[f64]) -> f64 {
 /// The slope that is expected before any patient is seen: the average of several readers is drawn towards the middle, so
 /// its log odds are somewhat too small. Measured on calibration and on validation patients: 1.2 on average over outcomes.
 pub const PRIOR_SLOPE: f64 = 1.2;
-/// Standard deviation of the slope around it, and of the level around that of the raw risk.
+/// Standard deviation of the slope around it.
 pub const PRIOR_SPREAD: f64 = 0.3;
+
+/// How far the level of a raw risk may be from that of the patients it is calibrated on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    /// Patients and days of the kind that the readers were trained on: their mean is nearly right already, and they saw
+    /// more patients than there are to calibrate on.
+    AsTrained,
+    /// Another hospital's patients, or days of another kind, such as discharges.
+    Unknown,
+}
+
+impl Level {
+    /// Standard deviation of the log odds around those of the raw risk.
+    fn spread(self) -> f64 {
+        match self {
+            Self::AsTrained => 0.3,
+            Self::Unknown => 1.0,
+        }
+    }
+}
+
 const LEAST_SLOPE: f64 = 0.05;
 const MOST_SLOPE: f64 = 5.0;
 
@@ -212,7 +233,7 @@ mod tests {
     fn a_distorted_risk_is_set_right() {
         let (risks, events) = drawn(40_000, 2);
         let bent: Vec<f64> = risks.iter().map(|&risk| Line { slope: 2.0, intercept: 0.7 }.apply(risk)).collect();
-        let line = Line::calibrate(&bent, &events, &(0..40_000).collect::<Vec<_>>());
+        let line = Line::calibrate(&bent, &events, &(0..40_000).collect::<Vec<_>>(), Level::AsTrained);
         for (&risk, &bent) in risks.iter().zip(&bent).take(100) {
             assert!((line.apply(bent) - risk).abs() < 0.02);
         }
@@ -224,7 +245,7 @@ mod tests {
             let (risks, events) = drawn(n, 3);
             let risks: Vec<f64> = risks.iter().map(|&risk| Line { slope: 4.0, intercept: 0.0 }.apply(risk)).collect();
             let patients: Vec<usize> = (0..n).collect();
-            Line::calibrate(&risks, &events, &patients).slope
+            Line::calibrate(&risks, &events, &patients, Level::AsTrained).slope
         };
         assert!((steep(20_000) - 0.25).abs() < 0.02, "{}", steep(20_000));
         assert!((steep(2) - PRIOR_SLOPE).abs() < 0.3, "{}", steep(2));
@@ -235,18 +256,22 @@ mod tests {
     fn many_days_of_few_patients_count_as_few() {
         let (risks, events) = drawn(100, 5);
         let bent: Vec<f64> = risks.iter().map(|&risk| Line { slope: 2.0, intercept: 1.0 }.apply(risk)).collect();
-        let once = Line::calibrate(&bent, &events, &(0..100).collect::<Vec<_>>());
-        let often =
-            Line::calibrate(&bent.repeat(10), &events.repeat(10), &(0..1_000).map(|row| row % 100).collect::<Vec<_>>());
+        let once = Line::calibrate(&bent, &events, &(0..100).collect::<Vec<_>>(), Level::AsTrained);
+        let often = Line::calibrate(
+            &bent.repeat(10),
+            &events.repeat(10),
+            &(0..1_000).map(|row| row % 100).collect::<Vec<_>>(),
+            Level::AsTrained,
+        );
         assert!((once.slope - often.slope).abs() < 1e-6 && (once.intercept - often.intercept).abs() < 1e-6);
     }
 
     #[test]
     fn no_event_lowers_the_risk_and_keeps_it_finite() {
-        let line = Line::calibrate(&[0.1; 200], &[false; 200], &(0..200).collect::<Vec<_>>());
+        let line = Line::calibrate(&[0.1; 200], &[false; 200], &(0..200).collect::<Vec<_>>(), Level::AsTrained);
         assert!(line.apply(0.1) < 0.08 && line.apply(0.1) > 0.001, "{}", line.apply(0.1));
         assert_eq!(Line::of(&[0.1; 200], &[false; 200]), None);
-        let nobody = Line::calibrate(&[], &[], &[]);
+        let nobody = Line::calibrate(&[], &[], &[], Level::AsTrained);
         assert_eq!((nobody.slope, nobody.intercept), (PRIOR_SLOPE, 0.0));
     }
 
@@ -254,7 +279,7 @@ mod tests {
     fn an_inverse_relation_never_turns_the_order_around() {
         let (risks, events) = drawn(2_000, 4);
         let turned: Vec<bool> = events.iter().map(|event| !event).collect();
-        let line = Line::calibrate(&risks, &turned, &(0..2_000).collect::<Vec<_>>());
+        let line = Line::calibrate(&risks, &turned, &(0..2_000).collect::<Vec<_>>(), Level::AsTrained);
         assert!(line.apply(0.9) > line.apply(0.1));
     }
 

@@ -84,6 +84,7 @@ impl Spread {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::prediction::calibration::Level;
     use rand::{Rng, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
@@ -122,7 +123,7 @@ mod tests {
     fn without_events_the_interval_stays_wide() {
         let raw = [0.02; 3_000];
         let whose: Vec<usize> = (0..3_000).map(|row| row / 10).collect();
-        let line = Line::calibrate(&raw, &[false; 3_000], &whose);
+        let line = Line::calibrate(&raw, &[false; 3_000], &whose, Level::Unknown);
         let (low, high) = Spread::of(&line, &raw, &[false; 3_000], &whose).interval(&line, 0.02);
         let risk = line.apply(0.02);
         assert!(low < risk && risk < high && high > 2.0 * risk, "{low} {risk} {high}");

@@ -17,6 +17,7 @@ use super::train::TrainSettings;
 use super::train::lives::{Life, Words, lives};
 use super::train::validate::moments;
 use crate::prediction::answer::{Abstention, Oracle};
+use crate::prediction::calibration::Level;
 use crate::prediction::model::Model;
 use crate::prediction::package::{
     CALIBRATION, CARD, CARD_XML, DISTANCE, Fitted, FittedPair, MANIFEST, Manifest, OCCASIONS, ORIGIN, Package, write,
@@ -74,7 +75,8 @@ pub fn calibrate(
     }
     let readers: Vec<Weighed> = loaded.readers().iter().map(|one| (&*one.reader, one.weight)).collect();
     let say = |reader: usize, n: usize| progress(&format!("reader {reader}, {n} index days"));
-    let calibration = Judged::read(&patients, calibration.moments, &readers, &say)?;
+    let mut calibration = Judged::read(&patients, calibration.moments, &readers, &say)?;
+    calibration.level = Level::Unknown;
     let has = |split: Split| dataset.patients.get(&split).is_some_and(|&patients| patients > 0);
     // Averages want many patients and no model: the site's training split where it has one.
     progress("age-and-sex averages");

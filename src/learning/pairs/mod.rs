@@ -12,6 +12,7 @@ use super::train::lives::Life;
 use super::train::validate::Moment;
 use super::train::windows::seed_of;
 use crate::prediction::answer::Abstention;
+use crate::prediction::calibration::Level;
 use crate::prediction::occasion::Pair;
 use crate::prediction::package::FittedPair;
 use crate::prediction::phenotype::Phenotypes;
@@ -101,7 +102,7 @@ fn fit(
     let outcome = phenotypes.index(&pair.outcome).context("a pair's outcome is not defined")?;
     let rows = |judged: &Judged| judged.rows(phenotypes, outcome, pair.within_days);
     let baseline = training.table(&rows(training)?);
-    let (line, spread) = line(&rows(calibration)?);
+    let (line, spread) = line(&rows(calibration)?, Level::Unknown);
     let (silent, skill) = match validation {
         Some(validation) => {
             let skill = skill(validation, &rows(validation)?, &baseline);
