@@ -163,10 +163,15 @@ fn an_accepted_call_is_finished_after_sigterm_and_new_ones_are_refused() {
     let mut call = TcpStream::connect(&address).expect("a connection");
     let body = "{\"feedback\": []}";
     let length = body.len();
-    let head = format!("POST /cds-services/x/feedback HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n");
+    let head = format!(
+        "POST /cds-services/x/feedback HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: {length}\r\n\r\n"
+    );
     call.write_all(head.as_bytes()).expect("sent");
+    // Only a call that was accepted is told to go on.
+    let mut go_on = [0; "HTTP/1.1 100 Continue\r\n\r\n".len()];
+    call.read_exact(&mut go_on).expect("an answer");
+    assert!(go_on.starts_with(b"HTTP/1.1 100 "));
     call.write_all(&body.as_bytes()[..5]).expect("sent");
-    std::thread::sleep(Duration::from_millis(300));
     let told = Instant::now();
     served.terminate();
     std::thread::sleep(Duration::from_millis(300));
