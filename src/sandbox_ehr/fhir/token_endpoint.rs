@@ -43,7 +43,7 @@ impl BackendServices {
     /// Those that may call the token endpoint at `address`.
     pub fn new(registered: Vec<Registration>, address: &str) -> Result<Self, SettingsError> {
         let scopes = registered.iter().map(|one| (one.client_id.clone(), Scopes::parse(&one.scope))).collect();
-        let clients: Vec<CdsClient> = registered.into_iter().map(|one| one.as_client(address)).collect();
+        let clients: Vec<CdsClient> = registered.into_iter().map(|one| one.into_client(address)).collect();
         Ok(Self { trust: Trust::of(&clients, None, false)?, scopes, used: Mutex::default() })
     }
 
@@ -67,7 +67,7 @@ impl BackendServices {
 
 impl Registration {
     /// An assertion is a token whose issuer is the service and whose audience is the token endpoint.
-    fn as_client(self, address: &str) -> CdsClient {
+    fn into_client(self, address: &str) -> CdsClient {
         CdsClient {
             name: self.client_id.clone(),
             issuer: self.client_id,
