@@ -7,9 +7,10 @@ use crate::decision_support::protocol::AccessToken;
 use crate::platform::settings::FhirLimits;
 use crate::trust::OwnKeys;
 use awc::Client;
-use awc::error::{PayloadError, SendRequestError};
+use awc::error::SendRequestError;
 use awc::http::StatusCode;
 use awc::http::header::{ACCEPT, AUTHORIZATION};
+use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
@@ -161,21 +162,20 @@ async fn ask(address: &Url, token: Option<&AccessToken>, budget: &Budget) -> Res
         // A redirection too: settings name the server, no answer does.
         _ => return Err(Unread::Misshapen),
     }
-    let body = answer.body().limit(budget.left()).await.map_err(|error| match error {
-        PayloadError::Overflow => Unread::Misshapen,
-        _ => Unread::Unreachable,
-    })?;
-    budget.take(body.len());
-    String::from_utf8(body.to_vec()).map_err(|_| Unread::Misshapen)
+    let mut body = Vec::new();
+    while let Some(part) = answer.next().await {
+        let part = part.map_err(|_| Unread::Unreachable)?;
+        budget.take(part.len())?;
+        body.extend_from_slice(&part);
+    }
+    String::from_utf8(body).map_err(|_| Unread::Misshapen)
 }
 
 impl Budget {
-    fn left(&self) -> usize {
-        self.0.load(Ordering::Relaxed)
-    }
-
-    fn take(&self, bytes: usize) {
-        self.0.store(self.left().saturating_sub(bytes), Ordering::Relaxed);
+    /// Takes bytes as they arrive: answers that come at the same time share what is left.
+    fn take(&self, bytes: usize) -> Result<(), Unread> {
+        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        taken.map(drop).map_err(|_| Unread::Misshapen)
     }
 }
 

@@ -268,8 +268,8 @@ fn boost(
 struct Sample<'a> {
     /// The column of ours that each of these is.
     kept: std::borrow::Cow<'a, [usize]>,
-    /// Column after column.
-    values: Vec<f64>,
+    /// Column after column; hundreds of megabytes, shared by samples that differ in their weights alone.
+    values: Arc<Vec<f64>>,
     y: Vec<f64>,
     weight: Vec<f64>,
 }
@@ -279,7 +279,7 @@ impl<'a> Sample<'a> {
         debug_assert!(rows.iter().all(|row| row.0 < table.rows));
         let (rows, y): (Vec<usize>, Vec<f64>) = rows.iter().copied().unzip();
         let weight = y.iter().map(|&event| if event > 0.0 { 1.0 } else { stands_for }).collect();
-        Self { kept: kept.into(), values: table.values(&rows), y, weight }
+        Self { kept: kept.into(), values: Arc::new(table.values(&rows)), y, weight }
     }
 
     /// Some of the columns.
@@ -288,7 +288,7 @@ impl<'a> Sample<'a> {
         let values = columns.iter().flat_map(|column| self.values[column * rows..(column + 1) * rows].to_vec());
         Sample {
             kept: columns.iter().map(|&column| self.kept[column]).collect(),
-            values: values.collect(),
+            values: Arc::new(values.collect()),
             y: self.y.clone(),
             weight: self.weight.clone(),
         }

@@ -158,3 +158,16 @@ async fn one_call_takes_no_more_bytes_than_it_may() {
     let read = reader.read(&server.base, "Condition?patient=p", None, &reader.budget()).await.unwrap();
     assert!(ids(&read).1, "what came is kept, and marked as not all");
 }
+
+#[actix_web::test]
+async fn answers_that_come_at_the_same_time_share_what_one_call_may_take() {
+    let server = fhir_server();
+    let one = read(&server, "Patient/p").await.expect("a patient").len();
+    let reader = FhirReader::new(FhirLimits { bytes: 2 * one, ..small() });
+    let budget = reader.budget();
+    let asked = || reader.read(&server.base, "Patient/p", None, &budget);
+    let (a, b, c) = futures_util::join!(asked(), asked(), asked());
+    let mut came = [a, b, c].map(|answer| answer.is_ok());
+    came.sort_unstable();
+    assert_eq!(came, [false, true, true], "three answers took more than two may");
+}
