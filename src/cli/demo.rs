@@ -2,14 +2,13 @@
 //!
 //! Everything it needs is in the repository. The server runs in development mode: never with real patients.
 
+use super::demo_clients;
 use super::serve::{self, Running, ServeError};
-use crate::platform::settings::{self, KeySource, Settings, SettingsError};
+use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::logging;
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
-use crate::sandbox_ehr::{
-    Authentication, ChartsError, Registration, RegistrationError, SandboxEhr, read_folder, read_registrations,
-};
+use crate::sandbox_ehr::{ChartsError, RegistrationError, SandboxEhr, read_folder};
 use crate::trust::{KeyFolder, KeyKind, OwnKeysError, Signature};
 use crate::web::server::{Bound, bind};
 use actix_web::dev::ServerHandle;
@@ -194,7 +193,8 @@ pub async fn start_with(
     let page = address_of(page_listener.local_addr()?);
     let cds = address_of(bound.address);
     let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
-    let ehr = SandboxEhr::new(charts, cds.clone(), page.clone(), clients(arguments, &cds)?)?
+    let clients = demo_clients::all(&cds, arguments.backend_jwks.as_deref(), arguments.clients.as_deref())?;
+    let ehr = SandboxEhr::new(charts, cds.clone(), page.clone(), clients)?
         .signing_with(arguments.signature.made())
         .accepted_by(&cds);
     let settings = settings_of(bound.address, &folder, &page)?;
@@ -206,40 +206,6 @@ pub async fn start_with(
     Ok(Demonstration { server, page, cds, patients, example, page_handle, page_task, kept, _temporary: temporary })
 }
 
-/// Our own SMART app, a public one for trying out, and those that the arguments name.
-fn clients(arguments: &Demo, cds: &str) -> Result<Vec<Registration>, DemoError> {
-    let mut clients = vec![own_app(cds), public_app()];
-    clients.extend(arguments.backend_jwks.iter().map(|place| backend_service(place)));
-    if let Some(file) = &arguments.clients {
-        clients.extend(read_registrations(file)?);
-    }
-    Ok(clients)
-}
-
-/// The app that the server's cards open.
-fn own_app(cds: &str) -> Registration {
-    Registration {
-        client_id: "prodrome-app".to_owned(),
-        authentication: Authentication::Keys(KeySource::Url(format!("{cds}/.well-known/jwks.json"))),
-        redirect_uris: vec![format!("{cds}/smart/callback/demo")],
-        launch_url: Some(format!("{cds}/smart/launch")),
-        scope: "launch launch/patient launch/encounter openid fhirUser online_access patient/*.rs user/*.rs".to_owned(),
-    }
-}
-
-/// An app on this machine, without keys or secret: for whoever writes one.
-fn public_app() -> Registration {
-    Registration {
-        client_id: "test-app".to_owned(),
-        authentication: Authentication::Public,
-        redirect_uris: ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:3000/callback")).into(),
-        launch_url: Some("http://127.0.0.1:3000/launch".to_owned()),
-        scope: "launch launch/patient launch/encounter openid fhirUser profile online_access offline_access \
-                patient/*.rs user/*.rs"
-            .to_owned(),
-    }
-}
-
 /// A key by which the sandbox EHR knows the server's app, unless the environment names other keys or a kept folder has one.
 fn make_keys(settings: &Settings, folder: &Path) -> Result<(), DemoError> {
     let ours = folder.join(KEYS);
@@ -247,15 +213,6 @@ fn make_keys(settings: &Settings, folder: &Path) -> Result<(), DemoError> {
         KeyFolder::new(&ours).make(KeyKind::Es384)?;
     }
     Ok(())
-}
-
-/// A backend service that may read every patient.
-fn backend_service(jwks: &str) -> Registration {
-    let keys = match jwks.split_once("://") {
-        Some(_) => KeySource::Url(jwks.to_owned()),
-        None => KeySource::File(jwks.into()),
-    };
-    Registration::backend("prodrome-backend", keys, "system/*.rs")
 }
 
 fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {

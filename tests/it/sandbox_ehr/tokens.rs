@@ -2,8 +2,10 @@
 
 use super::app::{Request, VERIFIER, redeeming, text, tokens};
 use super::twin::{RESOURCE, Twin};
+use crate::trust::ehr::unsigned;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::Algorithm;
 use prodrome::sandbox_ehr::Lives;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -147,6 +149,53 @@ async fn only_clients_with_keys_get_tokens_for_themselves() {
     assert_eq!((&answer["scope"], &answer["expires_in"]), (&json!("system/*.rs"), &json!(300)));
     assert_eq!(twin.fhir("Observation?patient=bob", text(&answer, "access_token")).await.json()["total"], 1);
     assert_eq!(twin.post("/token", &signed(signing.as_str())).await.error(), error("invalid_scope"));
+}
+
+#[actix_web::test]
+async fn an_assertion_that_is_not_right_in_every_part_is_nobodys() {
+    let twin = Twin::start();
+    let (key, kid) = twin.private_key();
+    let now = prodrome::platform::clock::now().as_second();
+    let ask = async |header: Value, claims: Value| {
+        let message = unsigned(&header.to_string(), &claims.to_string());
+        let signature = jsonwebtoken::crypto::sign(message.as_bytes(), &key, Algorithm::ES384).expect("a signature");
+        let assertion = format!("{message}.{}", if header["alg"] == "none" { "" } else { &signature });
+        let form = [("grant_type", "client_credentials"), ("scope", "system/*.rs"), ASSERTION];
+        let form: Vec<_> = form.into_iter().chain([("client_assertion", assertion.as_str())]).collect();
+        twin.post("/token", &form).await
+    };
+    let header = json!({"alg": "ES384", "typ": "JWT", "kid": kid});
+    let claims = || {
+        json!({"iss": "backend", "sub": "backend", "aud": twin.url("/token"), "iat": now, "exp": now + 120,
+               "jti": uuid::Uuid::new_v4().to_string()})
+    };
+    assert_eq!(ask(header.clone(), claims()).await.status, 200);
+    for (member, value) in [
+        ("alg", json!("none")),
+        ("alg", json!("HS384")),
+        ("alg", json!("RS384")),
+        ("alg", json!("ES256")),
+        ("kid", json!("another")),
+        ("jku", json!("https://evil.example/jwks")),
+        ("typ", json!("at+jwt")),
+    ] {
+        let mut header = header.clone();
+        header[member] = value;
+        assert_eq!(ask(header.clone(), claims()).await.error(), error("invalid_client"), "{header}");
+    }
+    for (member, value) in [
+        ("exp", json!(now + 3600)),
+        ("exp", json!(now - 120)),
+        ("aud", json!(twin.url("/introspect"))),
+        ("aud", json!(twin.page)),
+        ("sub", json!("signing")),
+        ("iss", json!("nobody")),
+        ("jti", json!("")),
+    ] {
+        let mut claims = claims();
+        claims[member] = value;
+        assert_eq!(ask(header.clone(), claims.clone()).await.error(), error("invalid_client"), "{claims}");
+    }
 }
 
 #[actix_web::test]

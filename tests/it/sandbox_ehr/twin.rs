@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use jsonwebtoken::EncodingKey;
 use prodrome::platform::settings::KeySource;
 use prodrome::sandbox_ehr::{Authentication, Lives, Registration, SandboxEhr, read_folder};
 use prodrome::trust::{KeyFolder, KeyKind, OwnKeys, Signature};
@@ -20,7 +21,7 @@ const SCOPE: &str = "launch launch/patient launch/encounter openid fhirUser offl
 pub struct Twin {
     pub page: String,
     pub keys: OwnKeys,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 pub struct Answer {
@@ -114,7 +115,7 @@ impl Twin {
         let charts = read_folder(&charts).expect("patients");
         let ehr = SandboxEhr::new(charts, cds.to_owned(), page.clone(), clients).expect("an EHR");
         actix_web::rt::spawn(change(ehr).accepted_by(RESOURCE).serve(listener).expect("a page"));
-        Self { page, keys, _folder: folder }
+        Self { page, keys, folder }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -154,6 +155,13 @@ impl Twin {
     pub async fn handle(&self) -> String {
         let answer = self.launch(&json!({"launchUrl": LAUNCH, "parameters": {"patient": "ann"}})).await;
         answer.json()["launch_id"].as_str().expect("a handle").to_owned()
+    }
+
+    /// The private key of the clients that sign, and its name.
+    pub fn private_key(&self) -> (EncodingKey, String) {
+        let kid = self.keys.public()["keys"][0]["kid"].as_str().expect("a kid").to_owned();
+        let pem = std::fs::read(self.folder.path().join(format!("keys/{kid}.pem"))).expect("a key");
+        (EncodingKey::from_ec_pem(&pem).expect("a key"), kid)
     }
 
     /// An assertion of a client that signs.
