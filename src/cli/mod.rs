@@ -3,6 +3,7 @@
 pub mod calibrate;
 pub mod conform;
 pub mod demo;
+mod demo_clients;
 pub mod evaluate;
 pub mod export;
 pub mod ingest;

@@ -34,6 +34,7 @@ mod probe;
 mod profiles;
 mod read_back;
 mod releases;
+mod sandbox_ehr;
 mod shipped_model;
 mod trust;
 mod web;

@@ -1,15 +1,13 @@
 //! The sandbox EHR's FHIR server: reads and searches of its synthetic patients, with a token whose scope lets them, page by
 //! page. Read only; one patient a search; parameters that it does not know are refused, never ignored.
 
+mod practitioner;
 mod scope;
-mod token_endpoint;
-mod tokens;
 
-pub use scope::Scopes;
-pub use token_endpoint::{BackendServices, Registration};
-pub use tokens::Tokens;
+pub use scope::{Level, Scopes};
 
 use super::SandboxEhr;
+use super::authorization::Access;
 use super::chart::Resource;
 use super::search::{Found, run};
 use actix_web::http::StatusCode;
@@ -19,7 +17,6 @@ use scope::{Interaction, Reach};
 use serde::Serialize;
 use serde_json::json;
 use serde_json::value::RawValue;
-use tokens::Grant;
 use url::form_urlencoded;
 
 /// Entries of a page where nothing else is asked for, and at most.
@@ -30,11 +27,8 @@ type Ehr = web::Data<SandboxEhr>;
 /// Every route.
 pub fn configure(routes: &mut web::ServiceConfig) {
     routes
-        .route("/token", web::post().to(token_endpoint::token))
-        // It signs no hook calls yet: its clients know it by its address alone.
-        .route("/.well-known/jwks.json", web::get().to(|| async { HttpResponse::Ok().json(json!({"keys": []})) }))
         .route("/fhir/metadata", web::get().to(metadata))
-        .route("/fhir/.well-known/smart-configuration", web::get().to(smart_configuration))
+        .route("/fhir/Practitioner/{id}", web::get().to(practitioner::read))
         .route("/fhir/{type}/{id}", web::get().to(read))
         .route("/fhir/{type}", web::get().to(search));
 }
@@ -48,18 +42,6 @@ async fn metadata(ehr: Ehr) -> HttpResponse {
             "system": "http://terminology.hl7.org/CodeSystem/restful-security-service", "code": "SMART-on-FHIR"}]}]}}],
     });
     HttpResponse::Ok().content_type("application/fhir+json").body(statement.to_string())
-}
-
-async fn smart_configuration(ehr: Ehr) -> HttpResponse {
-    HttpResponse::Ok().json(json!({
-        "token_endpoint": ehr.token_endpoint(),
-        "grant_types_supported": ["client_credentials"],
-        "token_endpoint_auth_methods_supported": ["private_key_jwt"],
-        "token_endpoint_auth_signing_alg_values_supported": ["RS384", "ES384"],
-        "scopes_supported": ["system/*.rs"],
-        "code_challenge_methods_supported": ["S256"],
-        "capabilities": ["client-confidential-asymmetric", "permission-v1", "permission-v2"],
-    }))
 }
 
 async fn read(ehr: Ehr, path: web::Path<(String, String)>, request: HttpRequest) -> HttpResponse {
@@ -106,19 +88,29 @@ fn patients(
     resource_type: &str,
     interaction: Interaction,
 ) -> Result<Option<String>, Box<HttpResponse>> {
-    let header = request.headers().get(AUTHORIZATION).and_then(|header| header.to_str().ok());
-    let bearer =
-        header.and_then(|header| header.split_once(' ')).filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"));
-    let Some(Grant { scopes, patient, .. }) = bearer.and_then(|(_, token)| ehr.tokens.find(token.trim())) else {
-        let mut refusal = outcome(StatusCode::UNAUTHORIZED, "login", "a token that is still good is needed");
-        refusal.headers_mut().insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static("Bearer"));
-        return Err(Box::new(refusal));
-    };
-    match (scopes.reach(resource_type, interaction), patient) {
+    let grant = access(ehr, request)?.grant;
+    match (grant.scopes.reach(resource_type, interaction), &grant.context.patient) {
         (Some(Reach::Everyone), _) => Ok(None),
-        (Some(Reach::Patient), Some(patient)) => Ok(Some(patient)),
+        (Some(Reach::Patient), Some(patient)) => Ok(Some(patient.clone())),
         _ => Err(Box::new(outcome(StatusCode::FORBIDDEN, "forbidden", "the token's scope does not let this be read"))),
     }
+}
+
+/// The bearer's token, if it is still good.
+fn access(ehr: &SandboxEhr, request: &HttpRequest) -> Result<Access, Box<HttpResponse>> {
+    bearer(request).and_then(|token| ehr.authorization.access(token)).ok_or_else(|| {
+        let mut refusal = outcome(StatusCode::UNAUTHORIZED, "login", "a token that is still good is needed");
+        refusal.headers_mut().insert(WWW_AUTHENTICATE, actix_web::http::header::HeaderValue::from_static("Bearer"));
+        Box::new(refusal)
+    })
+}
+
+/// The token that a request brings in its one Authorization header.
+pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
+    let mut headers = request.headers().get_all(AUTHORIZATION);
+    let header = headers.next().filter(|_| headers.next().is_none())?.to_str().ok()?;
+    let (_, token) = header.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))?;
+    Some(token.trim())
 }
 
 /// A search, taken apart.
@@ -197,7 +189,7 @@ fn fhir(body: String) -> HttpResponse {
     HttpResponse::Ok().content_type("application/fhir+json").body(body)
 }
 
-fn outcome(status: StatusCode, code: &str, text: &str) -> HttpResponse {
+pub(super) fn outcome(status: StatusCode, code: &str, text: &str) -> HttpResponse {
     let issue = json!([{"severity": "error", "code": code, "details": {"text": text}}]);
     let body = json!({"resourceType": "OperationOutcome", "issue": issue});
     HttpResponse::build(status).content_type("application/fhir+json").body(body.to_string())
