@@ -38,6 +38,10 @@ pub struct Demo {
     /// as client `prodrome-backend`
     #[arg(long, value_name = "FILE|URL")]
     pub backend_jwks: Option<String>,
+    /// Let the sandbox EHR's FHIR server answer without a token, for EHR clients that run in a browser, as the public
+    /// CDS Hooks sandbox: whoever reaches the page's address reads every chart
+    #[arg(long)]
+    pub open_fhir: bool,
 }
 
 const HELP: &str = "\
@@ -46,7 +50,8 @@ to the CDS Hooks server as any EHR would, and draws the cards that come back. Ac
 feedback. Everything is synthetic; nothing leaves this machine.
 
 With \"without prefetch\" ticked the call holds no chart: the server reads it from the sandbox EHR's FHIR server (/fhir)
-with the token of the call. docs/guides/read-back.md tells of both ways to a token.
+with the token of the call. docs/guides/read-back.md tells of both ways to a token. With --open-fhir another EHR client
+may show the same patients: docs/guides/public-sandbox.md.
 
 Other settings come from the environment as for `prodrome serve`: PRODROME__MODEL__PATH, PRODROME__TELEMETRY__FILTER.
 
@@ -159,7 +164,9 @@ pub async fn start_with(
     let cds = address_of(server.address);
     let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
     let services = arguments.backend_jwks.iter().map(|place| backend_service(place)).collect();
-    let serving = SandboxEhr::new(charts, cds.clone(), page.clone(), services)?.serve(page_listener)?;
+    let ehr = SandboxEhr::new(charts, cds.clone(), page.clone(), services)?;
+    let ehr = if arguments.open_fhir { ehr.open() } else { ehr };
+    let serving = ehr.serve(page_listener)?;
     let (page_handle, page_task) = (serving.handle(), tokio::spawn(serving));
     let kept = arguments.data.as_ref().map(|_| folder);
     Ok(Demonstration { server, page, cds, patients, example, page_handle, page_task, kept, _temporary: temporary })

@@ -20,7 +20,7 @@ pub use fhir::Registration;
 
 use crate::platform::settings::SettingsError;
 use actix_web::dev::Server;
-use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use std::net::TcpListener;
 use std::time::Duration;
@@ -41,6 +41,8 @@ pub struct SandboxEhr {
     decisions: decisions::Decisions,
     tokens: fhir::Tokens,
     services: fhir::BackendServices,
+    /// The FHIR server asks for no token.
+    open: bool,
 }
 
 impl SandboxEhr {
@@ -57,7 +59,14 @@ impl SandboxEhr {
     ) -> Result<Self, SettingsError> {
         let services = fhir::BackendServices::new(services, &format!("{page_base}/token"))?;
         let (decisions, tokens) = (decisions::Decisions::default(), fhir::Tokens::default());
-        Ok(Self { cds_base, page_base, charts, decisions, tokens, services })
+        Ok(Self { cds_base, page_base, charts, decisions, tokens, services, open: false })
+    }
+
+    /// Lets the FHIR server answer without a token too, for clients that cannot have one: whoever reaches it reads every
+    /// chart.
+    pub fn open(mut self) -> Self {
+        self.open = true;
+        self
     }
 
     /// A token for the FHIR server: what it lets (`patient/*.rs`), about whom, and how long.
@@ -90,6 +99,7 @@ impl SandboxEhr {
             App::new()
                 .app_data(ehr.clone())
                 .app_data(web::Data::new(awc::Client::default()))
+                .wrap(from_fn(fhir::pages))
                 .wrap(headers)
                 .wrap(Compress::default())
                 .configure(fhir::configure)
