@@ -5,8 +5,8 @@
 //   node drive.js SANDBOX_BUILD PRODROME [--requests FILE] [--screenshot FILE]
 //
 // SANDBOX_BUILD is the sandbox's `build` folder, PRODROME the binary; CHROMIUM names a browser (/usr/bin/chromium). Run
-// it from the repository's root: `prodrome demo --open-fhir` finds its patients, model and services from there. Nothing
-// leaves loopback.
+// it from the repository's root: `prodrome serve` (development mode) and `prodrome demo --open-fhir` (for its FHIR server)
+// find patients, model and services from there. Nothing leaves loopback.
 import { spawn } from 'node:child_process';
 import { cp, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
@@ -50,23 +50,45 @@ async function serveBuild() {
   return { address: `http://127.0.0.1:${server.address().port}`, close: () => server.close() };
 }
 
-/** Server and FHIR server on free ports, with services of another folder where one is given. */
-async function startProdrome(services) {
-  const environment = services ? { ...process.env, PRODROME__SERVICES__PATH: services } : process.env;
-  const arguments_ = ['demo', '--open-fhir', '--bind', '127.0.0.1:0', '--page', '127.0.0.1:0'];
-  const child = spawn(prodrome, arguments_, { env: environment, stdio: ['ignore', 'pipe', 'inherit'] });
+/** Runs a command of Prodrome until what it says holds every pattern; gives what they found, and how to stop it. */
+async function start(arguments_, environment, patterns) {
+  const child = spawn(prodrome, arguments_, { env: { ...process.env, ...environment }, stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
   const found = await new Promise((resolve, reject) => {
-    child.once('exit', (code) => reject(new Error(`prodrome ended with ${code}: ${said}`)));
+    child.once('exit', (code) => reject(new Error(`prodrome ${arguments_[0]} ended with ${code}: ${said}`)));
     child.stdout.on('data', (text) => {
       said += text;
-      const page = /Sandbox EHR\s+(\S+)/.exec(said);
-      const cds = /CDS Hooks server\s+(\S+)/.exec(said);
-      if (page && cds) resolve({ fhir: `${page[1]}/fhir`, discovery: cds[1] });
+      const matches = patterns.map((pattern) => pattern.exec(said)?.[1]);
+      if (matches.every(Boolean)) resolve(matches);
     });
   });
   const stop = () => new Promise((ended) => { child.removeAllListeners('exit').once('exit', ended); child.kill('SIGTERM'); });
-  return { ...found, stop };
+  return { found, stop };
+}
+
+/** `prodrome serve` in development mode, and the sandbox EHR's FHIR server; services of another folder where given. */
+async function startProdrome(services) {
+  const folder = await mkdtemp(path.join(tmpdir(), 'prodrome-'));
+  const ehr = await start(['demo', '--open-fhir', '--bind', '127.0.0.1:0', '--page', '127.0.0.1:0'], {}, [/Sandbox EHR\s+(\S+)/]);
+  const [page] = ehr.found;
+  // Whose FHIR server may be read for the pages of a search that the sandbox leaves unread.
+  const client = `name = "ehr", issuer = "${page}", jwks_url = "${page}/jwks.json", fhir_servers = ["${page}/fhir"], audiences = ["x"]`;
+  const serve = await start(['serve'], {
+    PRODROME__CDS_CLIENT: `[{ ${client} }]`,
+    PRODROME__SERVER__MODE: 'development',
+    PRODROME__SERVER__BIND: '127.0.0.1:0',
+    PRODROME__DATABASE__URL: `sqlite:${path.join(folder, 'prodrome.sqlite')}`,
+    PRODROME__TELEMETRY__FILTER: 'warn',
+    ...services && { PRODROME__SERVICES__PATH: services },
+  }, [/listens on (http:\S+)/]);
+  const [cds] = serve.found;
+  const until = Date.now() + PATIENCE;
+  while (!(await fetch(`${cds}/readyz`)).ok && Date.now() < until) await new Promise((later) => { setTimeout(later, 200); });
+  const stop = async () => {
+    await Promise.all([serve.stop(), ehr.stop()]);
+    await rm(folder, { recursive: true });
+  };
+  return { fhir: `${page}/fhir`, discovery: `${cds}/cds-services`, stop };
 }
 
 /** Every request of the page, preflights too, with headers as they went out and the status that came. */

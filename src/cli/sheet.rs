@@ -157,7 +157,11 @@ fn section(page: &mut String, service: &Service, hooks: &[&str], public_url: &st
     writeln!(page, "\n### Prefetch\n")?;
     for key in service.prefetch.iter().filter(|key| key.is_simple()) {
         let required = if key.required { " (required)" } else { "" };
-        writeln!(page, "- `{}`{required}: `{}`", key.key, key.template)?;
+        let more = match key.template.replace("{{context.patientId}}", "").contains("{{") {
+            true => "; left out where Epic has no value for its other tokens, as outside an encounter",
+            false => "",
+        };
+        writeln!(page, "- `{}`{required}: `{}`{more}", key.key, key.template)?;
     }
     topics(page, service)?;
     if !service.override_reasons.is_empty() {

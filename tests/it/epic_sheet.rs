@@ -35,6 +35,7 @@ fn the_sheet_holds_what_a_definition_and_a_client_say_and_nothing_that_epic_cann
         let text = format!(
             "format = 1\nhooks = [\"{hook}\"]\ndescription = \"Of a test.\"\n[prefetch]\npatient = {{ required = true }}\n\
              mine = {{ template = \"Condition?patient={{{{context.patientId}}}}&code=a|b\" }}\n\
+             stay = {{ template = \"Encounter/{{{{context.encounterId}}}}\" }}\n\
              third = {{ template = \"Observation?date=ge{{{{today() - 90 days}}}}\" }}\n\
              [[override_reason]]\ncode = \"no\"\ndisplay = \"Not now\"\n"
         );
@@ -49,6 +50,8 @@ fn the_sheet_holds_what_a_definition_and_a_client_say_and_nothing_that_epic_cann
         "- Hook: `patient-view`",
         "- `patient` (required): `Patient/{{context.patientId}}`",
         "- `mine`: `Condition?patient={{context.patientId}}&code=a|b`",
+        "- `stay`: `Encounter/{{context.encounterId}}`; left out where Epic has no value for its other tokens, as outside an \
+         encounter",
         "- `no` of `http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes`: Not now",
         "- `iss`: `https://ehr.example.org/oauth2`",
         "- `aud`: the service's address, below; for feedback the address of feedback",

@@ -61,7 +61,6 @@ impl Page {
                 None => send_to("GET", &format!("{}/{query}", self.fhir), &[ORIGIN, FHIR], vec![]).await,
                 Some((kind, form)) => {
                     let url = format!("{}/{kind}/_search", self.fhir);
-                    preflight("POST", &url, "content-type").await;
                     let headers = [ORIGIN, FHIR, ("content-type", "application/x-www-form-urlencoded")];
                     send_to("POST", &url, &headers, form.as_bytes().to_vec()).await
                 }
@@ -149,6 +148,8 @@ fn order(drug: Option<&str>) -> Value {
         draft["intent"] = "order".into();
         draft["category"] = json!({"coding": [{
             "system": "http://terminology.hl7.org/CodeSystem/medicationrequest-category", "code": "community"}]});
+        draft["dispenseRequest"] = json!({"expectedSupplyDuration": {
+            "value": 30, "unit": "days", "system": "http://unitsofmeasure.org", "code": "d"}});
         draft["dosageInstruction"] = json!([{"timing": {"repeat": {"frequency": 1, "period": 1, "periodUnit": "d"}},
             "doseAndRate": [{"doseQuantity": {"value": 1, "system": "http://unitsofmeasure.org", "code": "{pill}"}}]}]);
         draft["medicationCodeableConcept"] = json!({"text": name, "coding": [{"display": name,
