@@ -135,6 +135,7 @@ class Screen {
     const response = await this.page.waitForResponse(fits, { timeout: PATIENCE });
     const text = await response.text();
     const sent = response.request().postDataJSON();
+    if (response.status() !== 200) throw new Error(`${response.url()} answered ${response.status()}: ${text}`);
     return { url: response.url(), status: response.status(), sent, answer: text ? JSON.parse(text) : null };
   }
 
