@@ -39,9 +39,16 @@ impl Page {
         crate::web::logs::keep();
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");
-        let data = Some(folder.path().into());
-        let (backend_jwks, clients, signature) = (None, None, CallSignature::Es384);
-        let arguments = Demo { bind: free, page: free, data, patients, backend_jwks, clients, signature };
+        let arguments = Demo {
+            bind: free,
+            page: free,
+            data: Some(folder.path().into()),
+            patients,
+            backend_jwks: None,
+            open_fhir: false,
+            clients: None,
+            signature: CallSignature::Es384,
+        };
         let load = |_: &_| Ok(Arc::new(AgeOracle::new(Duration::ZERO)) as Arc<_>);
         let mut demo = start_with(&arguments, load).await.expect("a running demo");
         demo.server.ready().await.expect("a ready server");
