@@ -46,6 +46,29 @@ async fn ch_103_a_prefetch_in_part_is_completed_and_ch_111_a_first_page_is_read_
 }
 
 #[actix_web::test]
+async fn ch_112_the_pages_after_a_first_one_are_read_with_the_token_and_the_first_is_kept() {
+    let sandbox = Sandbox::start();
+    let app = app_reading(&[&sandbox.fhir()]).await;
+    let mut whole = whole_prefetch(&templates(&app).await);
+    // Only the call brings it: were the key read again, it would be gone.
+    let brought = json!({"resource": {"resourceType": "Condition", "id": "brought",
+        "subject": {"reference": format!("Patient/{PATIENT}")}, "recordedDate": "2016-02-02",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "99999"}]}}});
+    let entries = whole["conditions"]["entry"].as_array_mut().expect("entries");
+    entries.insert(0, brought.clone());
+    let total = entries.len();
+    whole["conditions"]["total"] = total.into();
+    let mut page = whole.clone();
+    let next = format!("{}/Condition?patient={PATIENT}&_count=100", sandbox.fhir());
+    page["conditions"] = json!({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": [brought],
+        "link": [{"relation": "next", "url": next}]});
+    let expected = cards(&asked(&app, &sandbox.call(whole, &sandbox.whole)).await);
+    assert_eq!(cards(&asked(&app, &sandbox.call(page.clone(), &sandbox.whole)).await), expected);
+    let unread = asked(&app, &sandbox.call(page, &sandbox.narrow)).await;
+    assert!(detail(&unread).contains("Not sent, or not whole: `conditions`"), "{}", detail(&unread));
+}
+
+#[actix_web::test]
 async fn a_token_that_is_over_is_not_used() {
     let server = KeyServer::start(Publishes::Document("{}".into()));
     let app = app_reading(&[&server.url()]).await;
