@@ -13,6 +13,7 @@ mod hook_call;
 mod pages;
 mod routes;
 mod search;
+mod searchset;
 mod summary;
 
 pub use chart::{Chart, ChartsError, read_folder};

@@ -234,3 +234,18 @@ async fn the_sandbox_lets_nobody_read_without_a_token_that_lets_them() {
         assert_eq!(get(path, token).await, status, "{path} {token:?}");
     }
 }
+
+#[actix_web::test]
+async fn every_entry_of_the_sandbox_says_where_its_resource_is_and_why_it_is_there() {
+    let sandbox = Sandbox::start();
+    let url = format!("{}/Condition?patient={PATIENT}&_count=3", sandbox.fhir());
+    let mut answer = awc::Client::default().get(url).bearer_auth(&sandbox.whole).send().await.expect("an answer");
+    let page: Value = answer.json().await.expect("JSON");
+    let entries = page["entry"].as_array().expect("entries");
+    assert_eq!(entries.len(), 3);
+    for entry in entries {
+        let id = entry["resource"]["id"].as_str().expect("an id");
+        assert_eq!(entry["fullUrl"], format!("{}/Condition/{id}", sandbox.fhir()));
+        assert_eq!(entry["search"]["mode"], "match");
+    }
+}
