@@ -12,6 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.error
@@ -23,6 +24,9 @@ SOURCES = ROOT / ".ci" / "java"
 READY_WITHIN_S = 120
 HAPI_READY_WITHIN_S = 300
 PATIENCE_S = 60
+
+# Told to stop, the servers that were started are stopped too.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
 
 
 # --- Java ----------------------------------------------------------------------------------------------------------
