@@ -15,6 +15,7 @@ mod pages;
 mod practitioners;
 mod routes;
 mod search;
+mod searchset;
 mod summary;
 
 pub use authorization::{Authentication, Lives, Registration, RegistrationError, read_registrations};

@@ -13,13 +13,12 @@ use super::SandboxEhr;
 use super::authorization::Access;
 use super::chart::{Chart, Resource};
 use super::search::{Found, run};
+use super::searchset::{Link, Searchset};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use scope::{Interaction, Reach};
-use serde::Serialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 use url::form_urlencoded;
 
 /// Entries of a page where nothing else is asked for, and at most.
@@ -109,7 +108,7 @@ fn answer_search(ehr: &SandboxEhr, request: &HttpRequest, resource_type: &str, p
             Err(unfilled) => return invalid(&unfilled.to_string()),
         }
     }
-    fhir(asked.page(&format!("{}/{resource_type}", ehr.fhir_base()), &found))
+    fhir(asked.page(&ehr.fhir_base(), resource_type, &found))
 }
 
 /// The one patient that the caller may ask about, or `None`: everyone.
@@ -184,44 +183,21 @@ impl Asked {
     }
 
     /// This page of what was found, with the way to the next.
-    fn page(&self, address: &str, found: &[&Resource]) -> String {
+    fn page(&self, server: &str, resource_type: &str, found: &[&Resource]) -> String {
         let first = self.before.saturating_mul(self.count);
-        let entry = found.iter().skip(first).take(self.count).map(|one| Entry { resource: &one.body }).collect();
         let link = |relation, before: usize| {
             let mut query = form_urlencoded::Serializer::new(String::new());
             query.extend_pairs(self.rest.split('&').filter_map(|pair| pair.split_once('=')));
             query.append_pair("_count", &self.count.to_string()).append_pair("_page", &before.to_string());
-            Link { relation, url: format!("{address}?{}", query.finish()) }
+            Link { relation, url: format!("{server}/{resource_type}?{}", query.finish()) }
         };
         let mut links = vec![link("self", self.before)];
         if first.saturating_add(self.count) < found.len() {
             links.push(link("next", self.before + 1));
         }
-        let bundle = Bundle { resource_type: "Bundle", r#type: "searchset", total: found.len(), link: links, entry };
-        serde_json::to_string(&bundle).unwrap_or_default()
+        let page = Searchset::new(server, resource_type, found, (first, self.count), links);
+        serde_json::to_string(&page).unwrap_or_default()
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Bundle<'a> {
-    resource_type: &'static str,
-    r#type: &'static str,
-    total: usize,
-    link: Vec<Link>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    entry: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Link {
-    relation: &'static str,
-    url: String,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    resource: &'a RawValue,
 }
 
 fn fhir(body: String) -> HttpResponse {

@@ -234,6 +234,13 @@ async fn opening_a_chart_in_the_past_answers_as_of_then() {
 async fn the_ready_made_request_is_answered_like_the_page_says() {
     let page = Page::start().await;
     let request = page.get(&format!("/patients/{ELDERLY}/patient-view.json")).await;
+    let sent: serde_json::Value = serde_json::from_str(&request.text).expect("JSON");
+    let (fhir, observations) = (sent["fhirServer"].as_str().expect("a server"), &sent["prefetch"]["observations"]);
+    assert_eq!(observations["link"][0]["url"], format!("{fhir}/Observation?patient={ELDERLY}"));
+    for entry in observations["entry"].as_array().expect("entries") {
+        let id = entry["resource"]["id"].as_str().expect("an id");
+        assert_eq!(entry["fullUrl"], format!("{fhir}/Observation/{id}"));
+    }
     assert_eq!(request.status, 200, "{}", request.text);
     let url = format!("{}/cds-services/early-detection", page.demo.cds);
     let call = awc::Client::default().post(url).content_type("application/json").send_body(request.text);
