@@ -2,12 +2,15 @@
 //!
 //! Everything it needs is in the repository. The server runs in development mode: never with real patients.
 
+use super::demo_clients;
 use super::serve::{self, Running, ServeError};
-use crate::platform::settings::{self, KeySource, Settings, SettingsError};
+use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::logging;
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
-use crate::sandbox_ehr::{ChartsError, Registration, SandboxEhr, read_folder};
+use crate::sandbox_ehr::{ChartsError, RegistrationError, SandboxEhr, read_folder};
+use crate::trust::{KeyFolder, KeyKind, OwnKeysError, Signature};
+use crate::web::server::{Bound, bind};
 use actix_web::dev::ServerHandle;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -38,6 +41,34 @@ pub struct Demo {
     /// as client `prodrome-backend`
     #[arg(long, value_name = "FILE|URL")]
     pub backend_jwks: Option<String>,
+    /// Let the sandbox EHR's FHIR server answer without a token, for EHR clients that run in a browser, as the public
+    /// CDS Hooks sandbox: whoever reaches the page's address reads every chart
+    #[arg(long)]
+    pub open_fhir: bool,
+    /// Register more clients with the sandbox EHR: a TOML file of [[client]] tables (docs/guides/sandbox-ehr.md)
+    #[arg(long, value_name = "FILE")]
+    pub clients: Option<PathBuf>,
+    /// What the sandbox EHR signs its hook calls with
+    #[arg(long, value_enum, default_value = "ES384")]
+    pub signature: CallSignature,
+}
+
+/// The two signatures that CDS Hooks recommends.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+pub enum CallSignature {
+    #[value(name = "ES384")]
+    Es384,
+    #[value(name = "RS384")]
+    Rs384,
+}
+
+impl CallSignature {
+    fn made(self) -> Signature {
+        match self {
+            Self::Es384 => Signature::Es384,
+            Self::Rs384 => Signature::Rs384,
+        }
+    }
 }
 
 const HELP: &str = "\
@@ -46,12 +77,18 @@ to the CDS Hooks server as any EHR would, and draws the cards that come back. Ac
 feedback. Everything is synthetic; nothing leaves this machine.
 
 With \"without prefetch\" ticked the call holds no chart: the server reads it from the sandbox EHR's FHIR server (/fhir)
-with the token of the call. docs/guides/read-back.md tells of both ways to a token.
+with the token of the call. docs/guides/read-back.md tells of both ways to a token. With --open-fhir another EHR client
+may show the same patients: docs/guides/public-sandbox.md.
+
+The sandbox EHR is a SMART authorization server too: it launches apps from cards and lets them start by themselves.
+docs/guides/sandbox-ehr.md tells of its addresses and of the clients that are registered.
 
 Other settings come from the environment as for `prodrome serve`: PRODROME__MODEL__PATH, PRODROME__TELEMETRY__FILTER.
 
 Ctrl-C stops both. Exit codes: 0 stopped as told; 1 failed while running; 2 an argument or setting cannot be used.";
 
+/// The folder of the server's own keys, beside the database.
+const KEYS: &str = "keys";
 /// The shipped patient whose call is printed as an example.
 const EXAMPLE: &str = "ea00005";
 
@@ -64,6 +101,10 @@ pub enum DemoError {
     AddressTaken { address: SocketAddr, option: &'static str, free: SocketAddr, reason: std::io::Error },
     #[error("{0}; `--patients DIR` names another folder")]
     Patients(#[from] ChartsError),
+    #[error("{0}; `--clients FILE` names another file")]
+    Clients(#[from] RegistrationError),
+    #[error("the server's own keys: {0}")]
+    Keys(#[from] OwnKeysError),
     #[error(transparent)]
     Settings(#[from] SettingsError),
     #[error("`--data {folder}` cannot be made: {reason}")]
@@ -151,34 +192,46 @@ pub async fn start_with(
     load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
 ) -> Result<Demonstration, DemoError> {
     let page_listener = listen(arguments.page, "--page")?;
-    drop(listen(arguments.bind, "--bind")?);
+    let bound = reserve(arguments.bind)?;
     let charts = read_folder(&arguments.patients.clone().unwrap_or_else(|| shipped("demo/patients")))?;
     let (folder, temporary) = database_folder(arguments.data.as_deref())?;
     let page = address_of(page_listener.local_addr()?);
-    let server = serve::start_with(settings_of(arguments.bind, &folder, &page)?, load_model).await?;
-    let cds = address_of(server.address);
+    let cds = address_of(bound.address);
     let (patients, example) = (charts.len(), example_of(charts.iter().map(|chart| &*chart.id)));
-    let services = arguments.backend_jwks.iter().map(|place| backend_service(place)).collect();
-    let serving = SandboxEhr::new(charts, cds.clone(), page.clone(), services)?.serve(page_listener)?;
+    let clients = demo_clients::all(&cds, arguments.backend_jwks.as_deref(), arguments.clients.as_deref())?;
+    let ehr = SandboxEhr::new(charts, cds.clone(), page.clone(), clients)?
+        .signing_with(arguments.signature.made())
+        .accepted_by(&cds);
+    let ehr = if arguments.open_fhir { ehr.open() } else { ehr };
+    let settings = settings_of(bound.address, &folder, &page)?;
+    make_keys(&settings, &folder)?;
+    let server = serve::start_on(bound, settings, load_model)?;
+    let serving = ehr.serve(page_listener)?;
     let (page_handle, page_task) = (serving.handle(), tokio::spawn(serving));
     let kept = arguments.data.as_ref().map(|_| folder);
     Ok(Demonstration { server, page, cds, patients, example, page_handle, page_task, kept, _temporary: temporary })
 }
 
-/// A backend service that may read every patient.
-fn backend_service(jwks: &str) -> Registration {
-    let keys = match jwks.split_once("://") {
-        Some(_) => KeySource::Url(jwks.to_owned()),
-        None => KeySource::File(jwks.into()),
-    };
-    Registration { client_id: "prodrome-backend".to_owned(), keys, scope: "system/*.rs".to_owned() }
+/// A key by which the sandbox EHR knows the server's app, unless the environment names other keys or a kept folder has one.
+fn make_keys(settings: &Settings, folder: &Path) -> Result<(), DemoError> {
+    let ours = folder.join(KEYS);
+    if settings.keys.as_deref() == Some(&*ours) && !ours.exists() {
+        KeyFolder::new(&ours).make(KeyKind::Es384)?;
+    }
+    Ok(())
 }
 
 fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
-    TcpListener::bind(address).map_err(|reason| {
-        let free = SocketAddr::new(address.ip(), if address.port() < 10_000 { address.port() + 10_000 } else { 0 });
-        DemoError::AddressTaken { address, option, free, reason }
-    })
+    TcpListener::bind(address).map_err(|reason| taken(address, option, reason))
+}
+
+fn reserve(address: SocketAddr) -> Result<Bound, DemoError> {
+    bind(address).map_err(|reason| taken(address, "--bind", reason))
+}
+
+fn taken(address: SocketAddr, option: &'static str, reason: std::io::Error) -> DemoError {
+    let free = SocketAddr::new(address.ip(), if address.port() < 10_000 { address.port() + 10_000 } else { 0 });
+    DemoError::AddressTaken { address, option, free, reason }
 }
 
 /// The address to call: a listener on every address is reached on loopback.
@@ -206,23 +259,25 @@ fn database_folder(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), De
 }
 
 /// The settings of a demo: what was shipped and development mode, under the environment; the arguments win. The sandbox
-/// EHR at `page` is the client whose FHIR server may be read.
+/// EHR at `page` is the client whose calls are verified and whose FHIR server may be read.
 fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings, SettingsError> {
     let set = |key: &str, value: String| (format!("PRODROME__{key}"), value);
     let path = |key: &str, path: PathBuf| set(key, path.display().to_string());
     let defaults = [
         path("MODEL__PATH", shipped("models/prodrome-s")),
         path("SERVICES__PATH", shipped("cds-services")),
+        path("KEYS__FOLDER", database.join(KEYS)),
         set("TELEMETRY__FILTER", "warn".to_owned()),
     ];
     let ehr = format!(
         "[{{ name = \"sandbox-ehr\", issuer = \"{page}\", jwks_url = \"{page}/.well-known/jwks.json\", \
-         audiences = [\"prodrome-demo\"], fhir_servers = [\"{page}/fhir\"] }}]"
+         fhir_servers = [\"{page}/fhir\"] }}]"
     );
     let arguments = [
         set("CDS_CLIENT", ehr),
         set("SERVER__MODE", "development".to_owned()),
         set("SERVER__BIND", bind.to_string()),
+        set("SERVER__PUBLIC_URL", address_of(bind)),
         set("DATABASE__URL", format!("sqlite:{}", database.join("prodrome.sqlite").display())),
     ];
     let environment = std::env::vars_os()

@@ -16,7 +16,7 @@ use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
 use crate::trust::{OwnKeys, OwnKeysError, Trust};
-use crate::web::server::bind;
+use crate::web::server::{Bound, bind};
 use crate::web::state::{Parts, State};
 use crate::web::tls;
 use actix_web::dev::ServerHandle;
@@ -122,15 +122,24 @@ pub async fn start_with(
     settings: Settings,
     load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
 ) -> Result<Running, ServeError> {
+    let bound = bind(settings.server.bind).map_err(|error| {
+        let remedy = "stop what holds this address or choose another one";
+        settings::unusable("server.bind", settings.server.bind.to_string(), &error.to_string(), remedy)
+    })?;
+    start_on(bound, settings, load_model)
+}
+
+/// The same on an address that was bound before, for settings that have to name it.
+pub fn start_on(
+    bound: Bound,
+    settings: Settings,
+    load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
+) -> Result<Running, ServeError> {
     let trust = Trust::new(&settings)?;
     let tls = settings.server.tls.as_ref().map(tls::configuration).transpose()?;
     let own_keys = settings.keys.as_deref().map(own_keys).transpose()?;
     let state = Data::new(State::new(&settings, trust, own_keys, metrics::start()));
     ReadyChanged { ready: false, model: "" }.emit();
-    let bound = bind(settings.server.bind).map_err(|error| {
-        let remedy = "stop what holds this address or choose another one";
-        settings::unusable("server.bind", settings.server.bind.to_string(), &error.to_string(), remedy)
-    })?;
     let (address, scheme) = (bound.address, if tls.is_some() { "https" } else { "http" });
     let (handle, server) = bound.start(&settings.server, state.clone(), tls)?;
     let server = tokio::spawn(server);

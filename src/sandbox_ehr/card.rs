@@ -82,9 +82,22 @@ pub struct Coding {
 }
 
 #[derive(Clone, Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Link {
     pub label: String,
     pub url: String,
+    /// `absolute` or `smart`.
+    #[serde(rename = "type", default)]
+    pub what: String,
+    /// What the app is to be told when it is launched.
+    pub app_context: Option<String>,
+}
+
+impl Link {
+    /// Whether it opens an app and not a page.
+    pub fn is_smart(&self) -> bool {
+        self.what == "smart"
+    }
 }
 
 /// An address that may stand in a link of the page.

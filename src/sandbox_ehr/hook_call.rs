@@ -1,11 +1,14 @@
-//! The client side of CDS Hooks: discovers services, fills their prefetch, fires `patient-view`, sends feedback.
+//! The client side of CDS Hooks: discovers services, fills their prefetch, fires `patient-view`, sends feedback. Calls and
+//! feedback are signed, discovery is not.
 //!
 //! Talks to the server over HTTP like any EHR and knows nothing else of it.
 
-use super::SandboxEhr;
 use super::card::{Card, HookResponse};
-use super::chart::Chart;
+use super::chart::{Chart, Resource};
+use super::practitioners::ON_DUTY;
 use super::search::{self, Context, Found, Unfilled};
+use super::searchset::{Link, Searchset};
+use super::{CDS_SERVICE, SandboxEhr};
 use crate::platform::clock;
 use awc::Client;
 use jiff::civil::Date;
@@ -15,11 +18,9 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-/// The pretend clinician who opens the chart.
-const USER: &str = "Practitioner/sandbox";
 /// What a service may read during a call, and how long.
 const LEAVE: &str = "patient/*.rs";
-const LEAVE_ENDS: Duration = Duration::from_secs(300);
+const LEAVE_ENDS: Duration = Duration::from_secs(60);
 /// Longer than any service should take, so that a slow one is seen as slow and not as broken.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The largest answer that is read.
@@ -61,6 +62,8 @@ pub struct Filled<'a> {
     pub key: String,
     pub query: String,
     pub found: Result<Found<'a>, Unfilled>,
+    /// The FHIR server that would have answered, without a final slash.
+    server: String,
 }
 
 /// A `patient-view` request, ready to be sent.
@@ -143,11 +146,12 @@ pub struct Manner {
 /// Writes the request for one service.
 pub fn request<'a>(ehr: &SandboxEhr, service: &Service, chart: &'a Chart, manner: Manner) -> HookRequest<'a> {
     let today = clock::now().to_zoned(jiff::tz::TimeZone::UTC).date();
-    let context = Context { patient_id: &chart.id, user_id: USER, today };
+    let context = Context { patient_id: &chart.id, user_id: ON_DUTY.reference, today };
     let fill = |(key, template): (&String, &String)| {
         let query = search::fill(template, &context);
         let found = query.clone().and_then(|query| search::run(&query, chart));
-        Filled { key: key.clone(), query: query.unwrap_or_else(|_| template.clone()), found }
+        let query = query.unwrap_or_else(|_| template.clone());
+        Filled { key: key.clone(), query, found, server: ehr.fhir_base() }
     };
     HookRequest {
         hook: "patient-view",
@@ -158,10 +162,10 @@ pub fn request<'a>(ehr: &SandboxEhr, service: &Service, chart: &'a Chart, manner
             token_type: "Bearer",
             expires_in: LEAVE_ENDS.as_secs(),
             scope: LEAVE,
-            subject: "prodrome",
+            subject: CDS_SERVICE,
             patient: &chart.id,
         },
-        context: HookContext { user_id: USER, patient_id: &chart.id },
+        context: HookContext { user_id: ON_DUTY.reference, patient_id: &chart.id },
         prefetch: service.prefetch.iter().filter(|_| !manner.reads_back).map(fill).collect(),
         extension: manner.as_of.map(|day| AsOf { as_of: format!("{day}T23:59:59Z") }),
     }
@@ -173,23 +177,35 @@ pub fn service_url(base: &str, service: &str) -> String {
 }
 
 /// Sends one request and reads its answer.
-pub async fn fire(client: &Client, url: String, body: String) -> Result<Exchange, CallError> {
-    let sending = client.post(&url).timeout(PATIENCE).content_type("application/json").send_body(body);
-    let answer = exchange(&url, sending).await?;
+pub async fn fire(ehr: &SandboxEhr, client: &Client, url: String, body: String) -> Result<Exchange, CallError> {
+    let answer = exchange(&url, signed(ehr, client, &url).send_body(body)).await?;
     let response: HookResponse = answer.accepted(&url)?;
     let text = answer.accepted(&url)?;
     Ok(Exchange { status: answer.status, took: answer.took, cache: answer.cache, cards: response.cards, text })
 }
 
 /// Tells a service what became of a card.
-pub async fn send_feedback(client: &Client, base: &str, service: &str, body: &Value) -> Result<Receipt, CallError> {
-    let url = format!("{}/feedback", service_url(base, service));
-    let sending = client.post(&url).timeout(PATIENCE).content_type("application/json").send_body(body.to_string());
-    let answer = exchange(&url, sending).await?;
+pub async fn send_feedback(
+    ehr: &SandboxEhr,
+    client: &Client,
+    service: &str,
+    body: &Value,
+) -> Result<Receipt, CallError> {
+    let url = format!("{}/feedback", service_url(&ehr.cds_base, service));
+    let answer = exchange(&url, signed(ehr, client, &url).send_body(body.to_string())).await?;
     if !(200..300).contains(&answer.status) {
         return Err(CallError::Refused(url, answer.status, diagnosis(&answer.body)));
     }
     Ok(Receipt { url, status: answer.status, took: answer.took })
+}
+
+/// A `POST` of JSON that says who calls.
+fn signed(ehr: &SandboxEhr, client: &Client, url: &str) -> awc::ClientRequest {
+    let request = client.post(url).timeout(PATIENCE).content_type("application/json");
+    match ehr.token_of_call(url) {
+        Some(token) => request.bearer_auth(token),
+        None => request,
+    }
 }
 
 /// An HTTP answer, read to its end.
@@ -226,11 +242,23 @@ fn diagnosis(body: &[u8]) -> String {
     said.map(str::to_owned).unwrap_or_else(|| String::from_utf8_lossy(body).chars().take(300).collect())
 }
 
+impl<'a> Filled<'a> {
+    fn searchset(&self, found: &[&'a Resource]) -> Searchset<'a> {
+        let Self { server, query, .. } = self;
+        let resource_type = query.split('?').next().unwrap_or_default();
+        let link = Link { relation: "self", url: format!("{server}/{query}") };
+        Searchset::new(server, resource_type, found, (0, found.len()), vec![link])
+    }
+}
+
 fn prefetch_object<S: Serializer>(prefetch: &[Filled], serializer: S) -> Result<S::Ok, S::Error> {
     let mut object = serializer.serialize_map(None)?;
     for filled in prefetch {
-        if let Ok(found) = &filled.found {
-            object.serialize_entry(&filled.key, found)?;
+        match &filled.found {
+            Ok(Found::One(one)) => object.serialize_entry(&filled.key, &one.map(|resource| &resource.body))?,
+            Ok(Found::Many(many)) => object.serialize_entry(&filled.key, &filled.searchset(many))?,
+            // A key that cannot be filled is left out.
+            Err(_) => {}
         }
     }
     object.end()

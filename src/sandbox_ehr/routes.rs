@@ -51,7 +51,7 @@ fn wants_part(request: &HttpRequest) -> bool {
 }
 
 /// Forms of other sites must not fire calls here.
-fn is_from_elsewhere(request: &HttpRequest) -> bool {
+pub(super) fn is_from_elsewhere(request: &HttpRequest) -> bool {
     let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
     matches!(site, Some("cross-site" | "same-site"))
 }
@@ -137,7 +137,7 @@ async fn patient_view<'a>(
         let request = hook_call::request(ehr, &service, chart, manner);
         let body = serde_json::to_string(&request)?;
         let url = hook_call::service_url(&ehr.cds_base, &service.id);
-        let outcome = hook_call::fire(client, url.clone(), body.clone()).await;
+        let outcome = hook_call::fire(ehr, client, url.clone(), body.clone()).await;
         for card in outcome.iter().flat_map(|exchange| &exchange.cards) {
             ehr.decisions.show(Shown { service: service.id.clone(), patient: chart.id.clone(), card: card.clone() });
         }
@@ -239,7 +239,7 @@ async fn decide(
     };
     let at = clock::now();
     let feedback = feedback_body(&form.card, &choice, at);
-    let receipt = hook_call::send_feedback(&client, &ehr.cds_base, &shown.service, &feedback).await;
+    let receipt = hook_call::send_feedback(&ehr, &client, &shown.service, &feedback).await;
     let decision = Decision { shown, choice, at, feedback, receipt: receipt.map_err(|error| error.to_string()) };
     ehr.decisions.decide(decision.clone());
     let said = pages::decision(&decision);

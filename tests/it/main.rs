@@ -5,6 +5,7 @@
 //! - `conform` every CDS Hooks service judged from outside, ours and wrong ones
 //! - `database` where every test gets a database from
 //! - `decision_support` worked examples and what a card looks like
+//! - `epic_sheet` the page that is typed into an EHR by hand
 //! - `fuzz` every parser, fed with changed inputs of a corpus
 //! - `governance` rows that outlive the process
 //! - `ingest` exports to datasets
@@ -12,6 +13,7 @@
 //! - `predict` charts on disk to written answers
 //! - `probe` a few labels on the state of a small trained reader
 //! - `profiles` the FHIR definitions of what is written
+//! - `public_sandbox` the calls of the public CDS Hooks sandbox, a client in a browser
 //! - `read_back` what did not come is read from FHIR servers, good and bad ones, by whose right it may be
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
@@ -24,6 +26,7 @@ mod conform;
 mod database;
 mod decision_support;
 mod demo;
+mod epic_sheet;
 mod fuzz;
 mod governance;
 mod ingest;
@@ -32,8 +35,10 @@ mod planted;
 mod predict;
 mod probe;
 mod profiles;
+mod public_sandbox;
 mod read_back;
 mod releases;
+mod sandbox_ehr;
 mod shipped_model;
 mod trust;
 mod web;

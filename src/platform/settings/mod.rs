@@ -85,7 +85,7 @@ pub struct FhirLimits {
     pub bytes: usize,
     /// Pages of one query.
     pub pages: usize,
-    /// Requests at a time, over all calls of this process.
+    /// Requests at a time at each FHIR server, over all calls of this process.
     pub requests: usize,
 }
 

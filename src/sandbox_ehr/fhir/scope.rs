@@ -19,6 +19,37 @@ pub enum Reach {
     Everyone,
 }
 
+/// On whose behalf a scope is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Level {
+    Patient,
+    User,
+    System,
+}
+
+impl Level {
+    fn parse(word: &str) -> Option<Self> {
+        Some(match word {
+            "patient" => Self::Patient,
+            "user" => Self::User,
+            "system" => Self::System,
+            _ => return None,
+        })
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Patient => "patient",
+            Self::User => "user",
+            Self::System => "system",
+        }
+    }
+
+    fn reach(self) -> Reach {
+        if self == Self::Patient { Reach::Patient } else { Reach::Everyone }
+    }
+}
+
 /// The scopes of one token.
 #[derive(Clone, Debug, Default)]
 pub struct Scopes {
@@ -27,14 +58,13 @@ pub struct Scopes {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Scope {
-    text: String,
-    reach: Reach,
-    /// Of system level, the only one that a backend service can have.
-    system: bool,
+    level: Level,
     /// `*`: every type.
     resource_type: String,
     read: bool,
     search: bool,
+    /// Written in words (`.read`), as version 1 does.
+    in_words: bool,
 }
 
 impl Scope {
@@ -50,10 +80,12 @@ impl Scope {
                 (ordered && letters.contains('r'), ordered && letters.contains('s'))
             }
         };
-        let reach = if level == "patient" { Reach::Patient } else { Reach::Everyone };
-        let known = matches!(level, "patient" | "user" | "system") && !resource_type.is_empty() && (read || search);
-        let (text, resource_type) = (text.to_owned(), resource_type.to_owned());
-        known.then_some(Self { text, reach, system: level == "system", resource_type, read, search })
+        let named = resource_type.starts_with(|first: char| first.is_ascii_uppercase())
+            && resource_type.chars().all(|letter| letter.is_ascii_alphabetic());
+        let known = (resource_type == "*" || named) && (read || search);
+        let (level, resource_type) = (Level::parse(level)?, resource_type.to_owned());
+        let in_words = matches!(access, "read" | "*");
+        known.then_some(Self { level, resource_type, read, search, in_words })
     }
 
     fn lets(&self, resource_type: &str, interaction: Interaction) -> bool {
@@ -65,10 +97,32 @@ impl Scope {
             }
     }
 
-    /// Whether all that `other` lets is let by this one too.
-    fn covers(&self, other: &Self) -> bool {
-        let types = self.resource_type == "*" || self.resource_type == other.resource_type;
-        types && self.reach >= other.reach && (self.read || !other.read) && (self.search || !other.search)
+    /// What both let.
+    fn within(&self, other: &Self) -> Option<Self> {
+        let resource_type = match (self.resource_type.as_str(), other.resource_type.as_str()) {
+            (one, other) if one == other => one,
+            ("*", one) | (one, "*") => one,
+            _ => return None,
+        };
+        let both = Self {
+            resource_type: resource_type.to_owned(),
+            read: self.read && other.read,
+            search: self.search && other.search,
+            ..*self
+        };
+        (self.level == other.level && (both.read || both.search)).then_some(both)
+    }
+}
+
+impl std::fmt::Display for Scope {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let access = match (self.read, self.search) {
+            (true, true) if self.in_words => "read",
+            (true, true) => "rs",
+            (true, false) => "r",
+            _ => "s",
+        };
+        write!(f, "{}/{}.{access}", self.level.word(), self.resource_type)
     }
 }
 
@@ -80,23 +134,31 @@ impl Scopes {
     /// The furthest reach of this interaction; `None`: it is not allowed.
     pub fn reach(&self, resource_type: &str, interaction: Interaction) -> Option<Reach> {
         let letting = self.granted.iter().filter(|scope| scope.lets(resource_type, interaction));
-        letting.map(|scope| scope.reach).max()
+        letting.map(|scope| scope.level.reach()).max()
     }
 
-    /// What of a backend service's request is within what it was registered for.
-    pub fn within(&self, registered: &Self) -> Self {
-        let within = |scope: &&Scope| scope.system && registered.granted.iter().any(|known| known.covers(scope));
-        Self { granted: self.granted.iter().filter(within).cloned().collect() }
+    /// Whether one of them is of this level.
+    pub fn has(&self, level: Level) -> bool {
+        self.granted.iter().any(|scope| scope.level == level)
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.granted.is_empty()
+    /// What of these is of these levels and within `others`.
+    pub fn within(&self, others: &Self, levels: &[Level]) -> Self {
+        let mut granted: Vec<Scope> = Vec::new();
+        for scope in self.granted.iter().filter(|scope| levels.contains(&scope.level)) {
+            for both in others.granted.iter().filter_map(|other| scope.within(other)) {
+                if !granted.contains(&both) {
+                    granted.push(both);
+                }
+            }
+        }
+        Self { granted }
     }
 }
 
 impl std::fmt::Display for Scopes {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let texts: Vec<&str> = self.granted.iter().map(|scope| scope.text.as_str()).collect();
+        let texts: Vec<String> = self.granted.iter().map(Scope::to_string).collect();
         f.write_str(&texts.join(" "))
     }
 }
@@ -122,6 +184,10 @@ mod tests {
             ("patient/Condition.rs?category=x", "Condition", None, None),
             ("launch openid fhirUser", "Condition", None, None),
             ("everyone/*.rs", "Condition", None, None),
+            ("patient/condition.rs", "condition", None, None),
+            ("patient/Condit\u{456}on.rs", "Condit\u{456}on", None, None),
+            ("patient/.rs", "", None, None),
+            ("patient/Condition.", "Condition", None, None),
             ("", "Condition", None, None),
         ] {
             let scopes = Scopes::parse(text);
@@ -131,10 +197,23 @@ mod tests {
     }
 
     #[test]
-    fn a_backend_service_gets_what_it_asks_for_within_what_it_was_registered_for() {
-        let registered = Scopes::parse("system/Patient.rs system/Condition.read");
-        let granted = |asked: &str| Scopes::parse(asked).within(&registered).to_string();
-        assert_eq!(granted("system/Patient.r system/Condition.rs"), "system/Patient.r system/Condition.rs");
-        assert_eq!(granted("system/*.rs system/Observation.rs patient/Patient.rs"), "");
+    fn what_is_granted_is_what_is_asked_within_what_is_registered() {
+        let registered = Scopes::parse("system/Patient.rs system/Condition.read patient/*.rs");
+        let granted = |asked: &str, level| Scopes::parse(asked).within(&registered, &[level]).to_string();
+        for (asked, level, expected) in [
+            ("system/Patient.r system/Condition.rs", Level::System, "system/Patient.r system/Condition.rs"),
+            (
+                "system/*.rs system/Observation.rs patient/Patient.rs",
+                Level::System,
+                "system/Patient.rs system/Condition.rs",
+            ),
+            ("system/Patient.rs patient/Patient.rs user/Patient.rs", Level::Patient, "patient/Patient.rs"),
+            ("patient/*.cruds", Level::Patient, "patient/*.rs"),
+            ("patient/*.* patient/*.write", Level::Patient, "patient/*.read"),
+            ("patient/Condition.read patient/Condition.read", Level::Patient, "patient/Condition.read"),
+            ("user/*.rs", Level::User, ""),
+        ] {
+            assert_eq!(granted(asked, level), expected, "{asked}");
+        }
     }
 }

@@ -1,11 +1,12 @@
 //! What decision support said: cards as an EHR draws them, what was decided on them, how the call went.
 
-use super::super::card::{Card, is_web_address, rendered};
+use super::super::card::{Card, Link, is_web_address, rendered};
 use super::super::decisions::{Choice, Decision};
 use super::super::hook_call::{Exchange, Service};
 use super::inspector::{Sent, inspector};
 use maud::{Markup, html};
 use serde_json::Value;
+use url::form_urlencoded;
 
 /// One service's answer to an opened chart.
 pub struct Call<'a> {
@@ -61,8 +62,8 @@ fn drawn(patient: &str, card: &Card) -> Markup {
                     Some(url) => a href=(url) rel="noreferrer" { (card.source.label) },
                     None => (card.source.label),
                 }
-                @for link in card.links.iter().filter(|link| is_web_address(&link.url)) {
-                    " · " a href=(link.url) rel="noreferrer" { (link.label) }
+                @for (place, link) in card.links.iter().enumerate().filter(|(_, link)| is_web_address(&link.url)) {
+                    " · " (followed(patient, uuid, place, link))
                 }
             }
             @if let Some(uuid) = uuid {
@@ -73,6 +74,25 @@ fn drawn(patient: &str, card: &Card) -> Markup {
             }
         }
     }
+}
+
+/// A link of a card: to a page as it stands; to an app by way of us, who launch it.
+fn followed(patient: &str, card: Option<&str>, place: usize, link: &Link) -> Markup {
+    html! {
+        @match (link.is_smart(), card) {
+            (false, _) => a href=(link.url) rel="noreferrer" { (link.label) },
+            (true, None) => span { (link.label) " (cannot be launched: the card has no uuid)" },
+            (true, Some(card)) => a href=(launched(patient, card, place)) target="_blank" rel="noopener noreferrer" {
+                (link.label) " (opens an app)"
+            },
+        }
+    }
+}
+
+fn launched(patient: &str, card: &str, place: usize) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.append_pair("card", card).append_pair("link", &place.to_string());
+    format!("/patients/{patient}/launch?{}", query.finish())
 }
 
 fn suggestions(patient: &str, card: &Card, uuid: &str, place: &str) -> Markup {

@@ -9,6 +9,6 @@ mod patients;
 
 pub use chart::{Opening, chart};
 pub use decision_support::{Call, calls, decision, failure};
-pub use frame::problem;
+pub use frame::{frame, problem};
 pub use inspector::Sent;
 pub use patients::patients;

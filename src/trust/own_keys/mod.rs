@@ -1,12 +1,15 @@
 //! Our own keys: a folder of private keys, one of which signs, and what of them is published (RFC 7517).
 //!
 //! Owns making, choosing, retiring and using them. A private key is written once, readable by its owner alone, and never
-//! leaves the folder: what is published is made of public members. Knows no EHR and sends nothing.
+//! leaves the folder: what is published is made of public members. Knows no EHR and sends nothing. Keys that pass with the
+//! process ([`PassingKeys`]) are in no folder.
 
 mod folder;
+mod passing;
 mod ring;
 
 pub use folder::KeyFolder;
+pub use passing::{PassingKeys, Signature};
 pub use ring::{KeyKind, OwnKey};
 
 use jiff::Timestamp;

@@ -1,7 +1,7 @@
 //! The page, from the list of patients to stored feedback. Patients are the shipped ones; the model knows ages only.
 
 use crate::oracle::AgeOracle;
-use prodrome::cli::demo::{Demo, Demonstration, start_with};
+use prodrome::cli::demo::{CallSignature, Demo, Demonstration, start_with};
 use sqlx::Row;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,7 +39,16 @@ impl Page {
         crate::web::logs::keep();
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");
-        let arguments = Demo { bind: free, page: free, data: Some(folder.path().into()), patients, backend_jwks: None };
+        let arguments = Demo {
+            bind: free,
+            page: free,
+            data: Some(folder.path().into()),
+            patients,
+            backend_jwks: None,
+            open_fhir: false,
+            clients: None,
+            signature: CallSignature::Es384,
+        };
         let load = |_: &_| Ok(Arc::new(AgeOracle::new(Duration::ZERO)) as Arc<_>);
         let mut demo = start_with(&arguments, load).await.expect("a running demo");
         demo.server.ready().await.expect("a ready server");
@@ -168,6 +177,45 @@ async fn opening_a_chart_draws_the_cards_and_the_second_time_comes_from_the_cach
 }
 
 #[actix_web::test]
+async fn the_server_knows_the_page_by_its_signature_and_refuses_who_only_claims_to_be_it() {
+    let page = Page::start().await;
+    let opened = page.open(ELDERLY, "").await;
+    let card = after(&opened, "name=\"card\" value=\"").to_owned();
+    page.submit(&format!("/patients/{ELDERLY}/decisions"), &[("card", &card), ("comment", "seen")]).await;
+    for table in ["audit", "feedback"] {
+        assert_eq!(callers(&page, table).await, [page.demo.page.clone()], "{table}");
+    }
+    let claimed = jsonwebtoken::encode(
+        &jsonwebtoken::Header::default(),
+        &serde_json::json!({"iss": page.demo.page}),
+        &jsonwebtoken::EncodingKey::from_secret(b"guess"),
+    );
+    let url = format!("{}/cds-services/early-detection", page.demo.cds);
+    let call = awc::Client::default().post(url).bearer_auth(claimed.expect("a token"));
+    assert_eq!(page.read(call.content_type("application/json").send_body("{}")).await.status, 401);
+}
+
+#[actix_web::test]
+async fn the_demo_registers_our_own_app_whose_keys_the_server_publishes() {
+    let page = Page::start().await;
+    let keys = awc::Client::default().get(format!("{}/.well-known/jwks.json", page.demo.cds));
+    assert!(page.read(keys.send()).await.text.contains("\"kty\""));
+    let own = prodrome::trust::OwnKeys::open(&page.folder.path().join("keys")).expect("keys");
+    let token = page.url("/token");
+    let assertion = own.assertion("prodrome-app", &token, prodrome::platform::clock::now()).expect("signed");
+    let form = [
+        ("grant_type", "authorization_code"),
+        ("code", "made-up"),
+        ("redirect_uri", "x"),
+        ("code_verifier", "x"),
+        ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"),
+        ("client_assertion", &assertion),
+    ];
+    let answer = page.submit("/token", &form).await;
+    assert!(answer.text.contains("invalid_grant"), "known, but no such code: {}", answer.text);
+}
+
+#[actix_web::test]
 async fn a_patient_at_no_risk_gives_no_cards_and_says_so() {
     let page = Page::start().await;
     let answer = page.open(CHILD, "").await;
@@ -186,6 +234,13 @@ async fn opening_a_chart_in_the_past_answers_as_of_then() {
 async fn the_ready_made_request_is_answered_like_the_page_says() {
     let page = Page::start().await;
     let request = page.get(&format!("/patients/{ELDERLY}/patient-view.json")).await;
+    let sent: serde_json::Value = serde_json::from_str(&request.text).expect("JSON");
+    let (fhir, observations) = (sent["fhirServer"].as_str().expect("a server"), &sent["prefetch"]["observations"]);
+    assert_eq!(observations["link"][0]["url"], format!("{fhir}/Observation?patient={ELDERLY}"));
+    for entry in observations["entry"].as_array().expect("entries") {
+        let id = entry["resource"]["id"].as_str().expect("an id");
+        assert_eq!(entry["fullUrl"], format!("{fhir}/Observation/{id}"));
+    }
     assert_eq!(request.status, 200, "{}", request.text);
     let url = format!("{}/cds-services/early-detection", page.demo.cds);
     let call = awc::Client::default().post(url).content_type("application/json").send_body(request.text);
@@ -258,9 +313,23 @@ async fn a_server_that_does_not_answer_is_said() {
 
 /// The outcomes that the server's database holds for a card.
 async fn stored(page: &Page, card: &str) -> Vec<String> {
+    let rows =
+        sqlx::query("select outcome from feedback where card = $1").bind(card).fetch_all(&database(page).await).await;
+    rows.expect("rows").iter().map(|row| row.get("outcome")).collect()
+}
+
+/// Who the server's database says made calls.
+async fn callers(page: &Page, table: &'static str) -> Vec<String> {
+    let rows = match table {
+        "audit" => sqlx::query("select client from audit"),
+        _ => sqlx::query("select client from feedback"),
+    };
+    let rows = rows.fetch_all(&database(page).await).await;
+    rows.expect("rows").iter().map(|row| row.get("client")).collect()
+}
+
+async fn database(page: &Page) -> sqlx::AnyPool {
     sqlx::any::install_default_drivers();
     let url = format!("sqlite:{}", page.folder.path().join("prodrome.sqlite").display());
-    let pool = sqlx::AnyPool::connect(&url).await.expect("a second connection");
-    let rows = sqlx::query("select outcome from feedback where card = $1").bind(card).fetch_all(&pool).await;
-    rows.expect("rows").iter().map(|row| row.get("outcome")).collect()
+    sqlx::AnyPool::connect(&url).await.expect("a second connection")
 }

@@ -27,7 +27,7 @@ fn own_keys() -> (TempDir, OwnKeys) {
 
 fn registered(folder: &Path, scope: &str) -> Vec<Registration> {
     let keys = KeySource::File(folder.join("public.json"));
-    vec![Registration { client_id: "prodrome".into(), keys, scope: scope.into() }]
+    vec![Registration::backend("prodrome", keys, scope)]
 }
 
 /// An EHR whose FHIR server is at `fhir` and whose tokens are had at `tokens`.
@@ -69,8 +69,7 @@ async fn keys_by_address_are_fetched_from_our_own_server() {
     // The sandbox fetches the keys from an app that is known only once it listens: both are there before the first call.
     let published = TestApp::builder().setting("KEYS__FOLDER", &folder.path().display().to_string()).start().await;
     let url = published.url("/.well-known/jwks.json");
-    let services =
-        vec![Registration { client_id: "prodrome".into(), keys: KeySource::Url(url), scope: "system/*.read".into() }];
+    let services = vec![Registration::backend("prodrome", KeySource::Url(url), "system/*.read")];
     let sandbox = Sandbox::start_with(|_| services);
     let ehr = ehr(&sandbox.fhir(), &format!("{}/token", sandbox.page));
     let app = app(&ehr, folder.path()).await;

@@ -1,0 +1,8 @@
+//! The sandbox EHR's authorization server as an app meets it, over HTTP: launches, codes, tokens, what they let be read, and
+//! every misuse that it has to refuse.
+
+mod app;
+mod authorize;
+mod cards;
+mod tokens;
+mod twin;
