@@ -1,9 +1,9 @@
 //! What is answered about a chart that was sent.
 
-use super::caller::{ASSESS, EMBED, PHENOTYPE, app, parameters, phenotype, post, sent_chart, token};
+use super::caller::{ASSESS, EMBED, PHENOTYPE, app, own_chart, parameters, phenotype, post, sent_chart, token};
 use crate::trust::ehr::{Ehr, production};
 use crate::web::app::TestApp;
-use crate::web::charts::{PATIENT, chart};
+use crate::web::charts::PATIENT;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -56,7 +56,7 @@ async fn a_chart_is_answered_with_risks_their_basis_the_model_and_its_provenance
 #[actix_web::test]
 async fn every_outcome_is_answered_where_none_is_named_and_silence_has_no_number() {
     let app = TestApp::start().await;
-    let mut young = chart();
+    let mut young = own_chart();
     for entry in young["entry"].as_array_mut().expect("entries") {
         if entry["resource"]["resourceType"] == "Patient" {
             entry["resource"].as_object_mut().expect("a patient").remove("birthDate");

@@ -2,7 +2,7 @@
 
 use crate::trust::ehr::{Ehr, PUBLIC_URL, now, production};
 use crate::web::app::{Answer, TestApp};
-use crate::web::charts::chart;
+use crate::web::charts::{PATIENT, chart};
 use serde_json::{Value, json};
 
 pub const ASSESS: &str = "/fhir/$assess-risk";
@@ -38,8 +38,16 @@ pub fn parameters(more: &[Value]) -> Value {
     json!({"resourceType": "Parameters", "parameter": more})
 }
 
+/// The chart without the Patient of others.
+pub fn own_chart() -> Value {
+    let mut own = chart();
+    let entries = own["entry"].as_array_mut().expect("entries");
+    entries.retain(|entry| entry["resource"]["resourceType"] != "Patient" || entry["resource"]["id"] == PATIENT);
+    own
+}
+
 pub fn sent_chart() -> Value {
-    json!({"name": "chart", "resource": chart()})
+    json!({"name": "chart", "resource": own_chart()})
 }
 
 pub fn phenotype() -> Value {
