@@ -21,7 +21,8 @@ pub const ASSETS: [(&str, &str, &str); 5] = [
 
 /// Names all contents together, so that scripts which use one another never come from two editions.
 static EDITION: LazyLock<String> = LazyLock::new(|| {
-    let hash = ASSETS.iter().fold(Sha256::new(), |hash, (name, _, content)| hash.chain_update(name).chain_update(content));
+    let hash =
+        ASSETS.iter().fold(Sha256::new(), |hash, (name, _, content)| hash.chain_update(name).chain_update(content));
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 });
 

@@ -18,7 +18,7 @@ mod trend;
 mod wording;
 
 use crate::decision_support::answer_hook::HookParts;
-use crate::decision_support::assess::{AssessError, Asker, Assessment, ChartSource, Course, NOTE, assess_course};
+use crate::decision_support::assess::{Asker, AssessError, Assessment, ChartSource, Course, NOTE, assess_course};
 use crate::decision_support::cards::wording::date;
 use crate::decision_support::service_definition::Catalogue;
 use crate::patient_record::timeline::{Second, Sex, Timeline};

@@ -23,9 +23,10 @@ pub fn body(drawn: &Drawn<'_>, standing: &Standing<'_>) -> Markup {
 
 /// Each horizon; one that is silent is said, not drawn.
 fn horizons(standing: &Standing<'_>) -> Markup {
-    let values = standing.speaking.iter().flat_map(|one| {
-        [one.risk.risk, one.risk.baseline_risk, one.risk.interval.map_or(0.0, |(_, high)| high)]
-    });
+    let values = standing
+        .speaking
+        .iter()
+        .flat_map(|one| [one.risk.risk, one.risk.baseline_risk, one.risk.interval.map_or(0.0, |(_, high)| high)]);
     let scale = shapes::scale(values);
     html! {
         @for one in &standing.outcome.horizons {

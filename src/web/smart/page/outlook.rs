@@ -3,6 +3,7 @@
 use super::standing::{Place, Standing, Why};
 use super::{Drawn, outcome, shapes, wording};
 use crate::decision_support::cards::wording::{horizon, percent};
+use crate::prediction::answer::Abstention;
 use maud::{Markup, html};
 
 impl<'a> Drawn<'a> {
@@ -30,7 +31,7 @@ fn tile(place: usize, standing: &Standing<'_>) -> Markup {
     let Some(main) = standing.main() else { return html! {} };
     html! {
         a .tile href={ "#outcome-" (place) } {
-            span .name { (standing.outcome.title) }
+            span .name { (wording::heading(&standing.outcome.title)) }
             span .figures { (outcome::figures(main)) }
             span .quiet { "within " (horizon(main.risk.horizon_days)) ", " (wording::frequency(main.risk.risk)) " people like this" }
             (shapes::people(&main.risk))
@@ -47,7 +48,7 @@ pub fn in_detail(drawn: &Drawn<'_>) -> Markup {
                 div .outcomes {
                     @for (place, standing) in drawn.at(Place::StandsOut) {
                         article .panel .outcome id={ "outcome-" (place) } {
-                            h3 { (standing.outcome.title) }
+                            h3 { (wording::heading(&standing.outcome.title)) }
                             (outcome::body(drawn, standing))
                         }
                     }
@@ -67,7 +68,7 @@ pub fn below_threshold(drawn: &Drawn<'_>) -> Markup {
                     @if let Some(main) = standing.main() {
                         details .outcome id={ "outcome-" (place) } {
                             summary {
-                                span .name { (standing.outcome.title) }
+                                span .name { (wording::heading(&standing.outcome.title)) }
                                 span .brief {
                                     (percent(main.risk.risk)) span .quiet {
                                         " in " (horizon(main.risk.horizon_days)) " · average " (percent(main.risk.baseline_risk))
@@ -91,8 +92,12 @@ pub fn not_shown(drawn: &Drawn<'_>) -> Markup {
     reasons.sort_unstable();
     reasons.dedup();
     let of = |reason: &str| {
-        let same = silent.iter().filter(|one| one.silence.map(wording::silence) == Some(reason));
-        same.map(|one| one.outcome.title.as_str()).collect::<Vec<_>>().join(", ")
+        let same: Vec<_> = silent.iter().filter(|one| one.silence.map(wording::silence) == Some(reason)).collect();
+        // Checks on the model, of interest to its makers: their number is enough.
+        if same.iter().any(|one| one.silence == Some(Abstention::NotActionable)) {
+            return format!("{} outcomes that check the model", same.len());
+        }
+        same.iter().map(|one| one.outcome.title.as_str()).collect::<Vec<_>>().join(", ")
     };
     let not_live: Vec<&str> = drawn.at(not_live).map(|(_, standing)| standing.outcome.title.as_str()).collect();
     html! {
@@ -101,7 +106,7 @@ pub fn not_shown(drawn: &Drawn<'_>) -> Markup {
                 summary { "Not shown: " (silent.len() + not_live.len()) " outcomes, and why" }
                 p .quiet { "Silence is not a low risk." }
                 dl {
-                    @for reason in reasons { dt { (first_upper(reason)) } dd { (of(reason)) } }
+                    @for reason in reasons { dt { (wording::heading(reason)) } dd { (of(reason)) } }
                     @if !not_live.is_empty() {
                         dt { "No service of this installation is live for them: computed, not shown" }
                         dd { (not_live.join(", ")) }
@@ -110,9 +115,4 @@ pub fn not_shown(drawn: &Drawn<'_>) -> Markup {
             }
         }
     }
-}
-
-fn first_upper(text: &str) -> String {
-    let mut letters = text.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }

@@ -39,9 +39,8 @@ pub struct Standing<'a> {
 impl<'a> Standing<'a> {
     /// The risk of the horizon that the service shows, where it may be drawn, else the longest that may.
     pub fn main(&self) -> Option<&'a AssessedRisk> {
-        let of_service = |one: &&&AssessedRisk| {
-            self.shown_by.is_some_and(|(_, shown)| shown.horizon_days == one.risk.horizon_days)
-        };
+        let of_service =
+            |one: &&&AssessedRisk| self.shown_by.is_some_and(|(_, shown)| shown.horizon_days == one.risk.horizon_days);
         self.speaking.iter().find(of_service).or(self.speaking.last()).copied()
     }
 
@@ -57,9 +56,7 @@ impl<'a> Standing<'a> {
 pub fn sorted<'a>(now: &'a Assessment, catalogue: &'a Catalogue) -> Vec<Standing<'a>> {
     let mut standings: Vec<Standing<'a>> =
         now.outcomes.iter().map(|outcome| standing(now, outcome, catalogue)).collect();
-    standings.sort_by(|one, other| {
-        one.place.cmp(&other.place).then_with(|| other.excess().total_cmp(&one.excess()))
-    });
+    standings.sort_by(|one, other| one.place.cmp(&other.place).then_with(|| other.excess().total_cmp(&one.excess())));
     standings
 }
 
@@ -69,9 +66,8 @@ fn standing<'a>(now: &Assessment, outcome: &'a AssessedOutcome, catalogue: &'a C
     let speaking: Vec<&AssessedRisk> = outcome.horizons.iter().filter(speaks).collect();
     let silence = now.abstained.or_else(|| outcome.horizons.iter().rev().find_map(|one| one.silence));
     let above = |one: &&AssessedRisk| {
-        shown_by.is_some_and(|(_, shown)| {
-            shown.horizon_days == one.risk.horizon_days && one.risk.risk >= shown.threshold
-        })
+        shown_by
+            .is_some_and(|(_, shown)| shown.horizon_days == one.risk.horizon_days && one.risk.risk >= shown.threshold)
     };
     let place = match (speaking.is_empty(), silence) {
         (false, _) if speaking.iter().any(above) => Place::StandsOut,

@@ -58,6 +58,12 @@ fn readable(unit: &str) -> String {
     unit.replace("mm[Hg]", "mmHg").replace("{1.73_m2}", "1.73 m²").replace("kg/m2", "kg/m²").replace("Cel", "°C")
 }
 
+/// With a capital, as a heading has one.
+pub fn heading(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// "LOINC 98979-8"
 pub fn code_in_system(system: &str, code: &str) -> String {
     let name = match CodeSystem::from_uri(system) {

@@ -151,6 +151,10 @@ mod tests {
         assert!(years.iter().all(|year| year % 20 == 0), "{years:?}");
         assert!(years.len() >= 3, "{years:?}");
         assert!(named(10, 11).is_empty());
-        assert!(picture(&[entry(11, 0)], &Span { first: 10, last: 11, birth: None }, &[]).into_string().contains("<rect x="));
+        assert!(
+            picture(&[entry(11, 0)], &Span { first: 10, last: 11, birth: None }, &[])
+                .into_string()
+                .contains("<rect x=")
+        );
     }
 }

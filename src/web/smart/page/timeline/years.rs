@@ -51,8 +51,10 @@ mod tests {
 
     #[test]
     fn every_entry_is_counted_once_in_a_bounded_table() {
-        let entries: Vec<Entry> =
-            (0..30_000).step_by(7).map(|day| Entry { day, lane: day as usize % 6, name: "x".into(), value: None }).collect();
+        let entries: Vec<Entry> = (0..30_000)
+            .step_by(7)
+            .map(|day| Entry { day, lane: day as usize % 6, name: "x".into(), value: None })
+            .collect();
         let rows = rows(&entries);
         assert!(rows.len() as i64 <= MOST_ROWS + 1, "{}", rows.len());
         assert_eq!(rows.iter().flat_map(|(_, counts)| counts).sum::<usize>(), entries.len());
