@@ -125,7 +125,10 @@ impl Entry<'_> {
         };
         let algorithms = match self.table.get("algorithms") {
             None => DEFAULT_ALGORITHMS.map(str::to_owned).to_vec(),
-            Some(Value::Array(names)) => names.iter().filter_map(|name| Some(name.as_str()?.to_owned())).collect(),
+            // What is no text is no name either.
+            Some(Value::Array(names)) => {
+                names.iter().map(|name| name.as_str().unwrap_or_default().to_owned()).collect()
+            }
             Some(_) => Vec::new(),
         };
         if algorithms.is_empty() || algorithms.iter().any(|name| !ALGORITHMS.contains(&name.as_str())) {

@@ -15,9 +15,9 @@ async fn serve(request: HttpRequest, seen: Data<Seen>) -> HttpResponse {
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     seen.lock().unwrap().push((request.path().to_owned(), header.to_owned()));
     let kind = request.match_info().get("kind").unwrap_or_default().to_owned();
-    let of_kind = resources().into_iter().filter(|resource| resource["resourceType"] == *kind);
+    let mut of_kind = resources().into_iter().filter(|resource| resource["resourceType"] == *kind);
     match request.match_info().get("id") {
-        Some(PATIENT) => HttpResponse::Ok().json(of_kind.into_iter().next()),
+        Some(PATIENT) => HttpResponse::Ok().json(of_kind.next()),
         Some(_) => HttpResponse::NotFound().finish(),
         None if kind == "Observation" => HttpResponse::Forbidden().finish(),
         None => {
