@@ -28,7 +28,7 @@ function check(holds, what) {
 /** Pages, their style and scripts, and a place for feedback, on a free port of loopback. */
 async function serve() {
   const policy = await readFile(path.join(pages, "policy.txt"), "utf8");
-  const kinds = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css" };
+  const kinds = { ".html": "text/html; charset=utf-8", ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
   const server = createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://x");
     const name = path.basename(pathname);

@@ -70,7 +70,7 @@ class Timeline {
         if (count === 0) return [];
         const height = Math.max(4, this.tallest * Math.sqrt(count / most));
         return [drawn("rect", {
-          x: percent((column + 0.1) / this.columns), width: percent(0.8 / this.columns), y: floor - height, height, rx: 1.5,
+          x: percent((column + 0.15) / this.columns), width: percent(0.7 / this.columns), y: floor - height, height, rx: 1.5,
         })];
       });
       group.replaceChildren(...bars);

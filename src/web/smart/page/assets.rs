@@ -11,8 +11,9 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type, content.
-pub const ASSETS: [(&str, &str, &str); 5] = [
+pub const ASSETS: [(&str, &str, &str); 6] = [
     ("app.css", STYLE, include_str!("../../../../web/smart/app.css")),
+    ("icon.svg", "image/svg+xml", include_str!("../../../../web/smart/icon.svg")),
     ("app.js", SCRIPT, include_str!("../../../../web/smart/app.js")),
     ("timeline.js", SCRIPT, include_str!("../../../../web/smart/timeline.js")),
     ("evidence.js", SCRIPT, include_str!("../../../../web/smart/evidence.js")),

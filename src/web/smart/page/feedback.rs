@@ -14,10 +14,11 @@ use uuid::Uuid;
 /// Where forms are sent.
 pub const ADDRESS: &str = "/smart/feedback";
 
-/// A form as sent. The token is for whoever holds the session to check before anything else.
+/// A form as sent. Whoever holds the session has checked by then that it comes from a page of it.
 #[derive(Debug, Deserialize)]
 pub struct FeedbackForm {
-    pub token: String,
+    /// [`super::PageContext::form_token`]
+    pub token: Option<String>,
     pub card: Uuid,
     pub service: String,
     pub outcome: Said,
@@ -56,7 +57,7 @@ pub(super) fn form(drawn: &Drawn<'_>, standing: &Standing<'_>) -> Markup {
     };
     html! {
         form .feedback method="post" action=(ADDRESS) aria-label={ "Feedback on " (standing.outcome.title) } {
-            input type="hidden" name="token" value=(drawn.context.form_token);
+            @if let Some(token) = &drawn.context.form_token { input type="hidden" name="token" value=(token); }
             input type="hidden" name="card" value=(card);
             input type="hidden" name="service" value=(of);
             button type="submit" name="outcome" value="useful" { "Useful" }

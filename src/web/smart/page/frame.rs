@@ -14,11 +14,12 @@ pub fn frame(title: &str, content: &Markup) -> Markup {
                 meta name="color-scheme" content="light dark";
                 title { (title) " · Prodrome" }
                 link rel="stylesheet" href=(assets::address("app.css"));
+                link rel="icon" type="image/svg+xml" href=(assets::address("icon.svg"));
                 script type="module" src=(assets::address("app.js")) {}
             }
             body {
                 a .skip href="#content" { "Skip to content" }
-                p .notice role="note" { strong { "Not for care." } " The model was trained on synthetic patients." }
+                header .notice { p { strong { "Not for care." } " The model was trained on synthetic patients." } }
                 main #content tabindex="-1" { (content) }
             }
         }

@@ -33,12 +33,14 @@ use uuid::Uuid;
 pub struct PageContext {
     /// The FHIR server of the session, without a final slash: evidence links lead there. `None`: it is named only.
     pub fhir_server: Option<String>,
-    /// Sent back with every form; whoever takes the form checks it.
-    pub form_token: String,
+    /// Sent back with every form, where whoever takes it wants one.
+    pub form_token: Option<String>,
     /// The card that the page was opened from.
     pub card: Option<LaunchCard>,
     /// Where this installation's documentation stands.
     pub documentation_url: Option<String>,
+    /// Whose session it is and how it ends, at the foot of the page.
+    pub session: Option<Markup>,
 }
 
 /// A card that led here, so that feedback finds it.
@@ -80,6 +82,7 @@ pub fn page(course: &Course, catalogue: &Catalogue, context: &PageContext) -> Ma
             (outlook::not_shown(&drawn))
             (missing::missing(&drawn))
             (about(&drawn))
+            @if let Some(session) = &context.session { section .panel .session aria-label="This session" { (session) } }
         },
     )
 }

@@ -56,6 +56,6 @@ pub fn figures(one: &AssessedRisk) -> Markup {
                 None => "(interval not known)",
             }
         }
-        " " span .quiet { "average " (percent(risk.baseline_risk)) }
+        " " span .quiet .whole { "average " (percent(risk.baseline_risk)) }
     }
 }

@@ -33,8 +33,12 @@ fn tile(place: usize, standing: &Standing<'_>) -> Markup {
         a .tile href={ "#outcome-" (place) } {
             span .name { (wording::heading(&standing.outcome.title)) }
             span .figures { (outcome::figures(main)) }
-            span .quiet { "within " (horizon(main.risk.horizon_days)) ", " (wording::frequency(main.risk.risk)) " people like this" }
+            span .quiet { "within " (horizon(main.risk.horizon_days)) ": " (wording::frequency(main.risk.risk)) " people like this" }
             (shapes::people(&main.risk))
+            span .legend .quiet aria-hidden="true" {
+                span .usual { "●" } " as many as on average "
+                @if main.risk.risk >= main.risk.baseline_risk { span .more { "●" } " more" } @else { span .usual { "○" } " fewer" }
+            }
         }
     }
 }

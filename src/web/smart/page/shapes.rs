@@ -35,9 +35,10 @@ pub fn people(risk: &Risk) -> Markup {
     let (own, average) = (count(risk.risk), count(risk.baseline_risk));
     html! {
         svg .people viewBox="0 0 200 50" width="200" height="50" aria-hidden="true" focusable="false" {
-            path .rest d=(dots(own, 100)) {}
+            path .rest d=(dots(own.max(average), 100)) {}
             path .usual d=(dots(0, own.min(average))) {}
             path .more d=(dots(own.min(average), own)) {}
+            path .fewer d=(dots(own, own.max(average))) {}
         }
     }
 }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use maud::{Markup, html};
 
 /// Columns that a lane is divided into; the script draws as many.
-pub const COLUMNS: usize = 60;
+pub const COLUMNS: usize = 72;
 const LANE_HEIGHT: usize = 28;
 /// Above the lowest bar and below the lane above.
 const TALLEST: f64 = 20.0;
@@ -80,7 +80,7 @@ fn bars(entries: &[Entry], span: &Span, lane: usize) -> Markup {
     html! {
         @for (column, count) in columns.iter().enumerate().filter(|(_, count)| **count > 0) {
             @let height = (TALLEST * (*count as f64 / most).sqrt()).max(4.0);
-            rect x=(percent((column as f64 + 0.1) / COLUMNS as f64)) width=(percent(0.8 / COLUMNS as f64))
+            rect x=(percent((column as f64 + 0.15) / COLUMNS as f64)) width=(percent(0.7 / COLUMNS as f64))
                 y=(format!("{:.1}", floor(lane) as f64 - height)) height=(format!("{height:.1}")) rx="1.5" {}
         }
     }
