@@ -126,7 +126,10 @@ class Timeline {
     const width = Math.min(Math.max(to - from + 1, Math.min(NARROWEST, last - first + 1)), last - first + 1);
     const begin = Math.round(Math.min(Math.max(from, first), last - width + 1));
     this.window = { from: begin, to: Math.round(begin + width - 1) };
+    this.cursor = null;
     this.draw();
+    if (this.pinned) this.tell(this.pinned);
+    else this.happened.querySelectorAll(".when, ul").forEach((part) => part.replaceChildren());
   }
 
   /** Zooms by a factor around a day. */

@@ -7,6 +7,7 @@
 mod chart;
 mod course;
 mod fhir;
+mod remember;
 mod request;
 
 pub use chart::ChartSource;
@@ -17,13 +18,13 @@ pub use request::{Asked, AssessRequest, ParameterError, read_parameters};
 use super::answer_hook::HookParts;
 use super::service_definition::Mode;
 use crate::governance::GovernanceError;
-use crate::governance::audit::{AuditRow, CallOutcome, Silence};
+use crate::governance::audit::{CallOutcome, Silence};
 use crate::patient_record::timeline::{Event, Second, Skipped, Source};
-use crate::platform::telemetry::signals::OperationAnswered;
 use crate::prediction::answer::{Abstention, Answer, Explain, Question, Reason, Risk};
 use crate::prediction::predictor::{AskError, CacheStatus};
 use chart::Charted;
 use jiff::Timestamp;
+use remember::Done;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -343,59 +344,5 @@ impl Assessment {
             Some(Silence { phenotype, horizon_days: Some(risk.horizon_days), reason: risk.abstained? })
         });
         whole.into_iter().chain(single).collect()
-    }
-}
-
-/// A call at its end.
-struct Done<'a> {
-    id: Uuid,
-    operation: &'static str,
-    hook: &'static str,
-    charted: &'a Charted,
-    as_of: Second,
-    fingerprint: String,
-    started: Instant,
-}
-
-impl Done<'_> {
-    /// Writes the audit row. Until then nothing may leave.
-    async fn record(
-        &self,
-        parts: &HookParts,
-        asker: &Asker,
-        outcome: CallOutcome,
-        (cards, abstained): (Vec<Uuid>, Vec<Silence>),
-    ) -> Result<(), AssessError> {
-        let row = AuditRow {
-            at: asker.arrived,
-            hook_instance: self.id.to_string(),
-            service: self.operation.to_owned(),
-            hook: self.hook.to_owned(),
-            client: asker.client.clone(),
-            model: parts.predictor.oracle().identity().to_owned(),
-            // No definition chooses or words anything here.
-            definition_hash: String::new(),
-            input_hash: self.fingerprint.clone(),
-            as_of: Timestamp::from_second(self.as_of).unwrap_or(asker.arrived),
-            events_read: self.charted.encoded.events_read,
-            skipped: self.charted.timeline.skipped.clone(),
-            cards,
-            abstained,
-            outcome,
-            duration: self.started.elapsed(),
-        };
-        Ok(parts.audit.record(row).await?)
-    }
-
-    fn report(&self, outcome: CallOutcome, cache_hit: bool) {
-        OperationAnswered {
-            operation: self.operation,
-            outcome: outcome.as_str(),
-            cache_hit,
-            events_read: self.charted.encoded.events_read,
-            skipped: self.charted.timeline.skipped.total(),
-            duration: self.started.elapsed(),
-        }
-        .emit();
     }
 }
