@@ -183,7 +183,7 @@ async fn the_server_knows_the_page_by_its_signature_and_refuses_who_only_claims_
     let card = after(&opened, "name=\"card\" value=\"").to_owned();
     page.submit(&format!("/patients/{ELDERLY}/decisions"), &[("card", &card), ("comment", "seen")]).await;
     for table in ["audit", "feedback"] {
-        assert_eq!(callers(&page, table).await, [page.demo.page.clone()], "{table}");
+        assert_eq!(callers(&page, table).await, std::slice::from_ref(&page.demo.page), "{table}");
     }
     let claimed = jsonwebtoken::encode(
         &jsonwebtoken::Header::default(),
