@@ -247,12 +247,19 @@ async fn feedback_of_the_page_stands_beside_that_of_cards() {
     let (service, uuid) = ("early-detection".to_owned(), Uuid::new_v4());
     let shown = course.now.outcomes.iter().find(|outcome| course.now.card(&outcome.phenotype) == card).expect("it");
     let launched = LaunchCard { service, uuid, phenotype: Some(shown.phenotype.to_string()) };
-    let context = PageContext { card: Some(launched), ..context() };
+    let mut context = PageContext { card: Some(launched), ..context() };
     let html = page(&course, &hooks(&app).catalogue, &context).into_string();
     assert!(!html.contains(&card.to_string()));
     let named = format!("name=\"card\" value=\"{uuid}\"");
     let form = between(&html, &named, "</form>")[0];
     assert!(form.contains("value=\"early-detection\""));
+    assert!(!html.contains("Opened from a card"));
+
+    // Where it is not known what the card was about, it has a form of its own.
+    context.card.as_mut().expect("a card").phenotype = None;
+    let html = page(&course, &hooks(&app).catalogue, &context).into_string();
+    assert!(html.contains("Opened from a card of <strong>Early detection</strong>."));
+    assert_eq!((html.matches(&named).count(), html.matches(&card.to_string()).count()), (1, 1));
 }
 
 #[actix_web::test]
