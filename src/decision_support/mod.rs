@@ -2,6 +2,7 @@
 //! and the spine that joins them.
 
 pub mod answer_hook;
+pub mod app_link;
 pub mod cards;
 pub mod occasions;
 pub mod prefetch;

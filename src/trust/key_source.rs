@@ -30,8 +30,13 @@ impl Keys {
     pub fn new(client: &CdsClient) -> Result<Self, SettingsError> {
         match &client.keys {
             KeySource::File(path) => Ok(Self::File(read(path, &client.name)?)),
-            KeySource::Url(url) => Ok(Self::Url(Arc::new(Published::new(&client.name, url)))),
+            KeySource::Url(url) => Ok(Self::at(&client.name, url)),
         }
+    }
+
+    /// Those at an address that settings led to; nothing is fetched yet. `owner`: whose they are, for the log.
+    pub fn at(owner: &str, url: &str) -> Self {
+        Self::Url(Arc::new(Published::new(owner, url)))
     }
 
     /// The address, which is the only `jku` that a token may name.

@@ -1,18 +1,22 @@
 //! Who is calling: a token that an EHR signed in, a configured client out (CDS Hooks, "Security and Safety").
 //!
-//! Owns reading and verifying tokens, the keys of clients, the memory of tokens already used, and our own keys, by which
-//! we show EHRs who we are. Everything in a token is hostile until its signature is verified by a key that the settings
+//! Owns reading and verifying tokens, the keys of clients, the memory of tokens already used, our own keys, by which
+//! we show EHRs who we are, and our SMART app's talks with their authorization servers ([`smart_client`]). Everything in a token is hostile until its signature is verified by a key that the settings
 //! lead to; nothing in it chooses where that key comes from. Knows no routes and no statuses, and never logs or stores
 //! a token.
 
+mod access_token;
 mod fetch;
 mod key_set;
 mod key_source;
 mod own_keys;
 mod refusal;
 mod replay;
+pub mod smart_client;
 mod token;
+pub mod token_endpoint;
 
+pub use access_token::AccessToken;
 pub use own_keys::{KeyFolder, KeyKind, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
 pub use refusal::{Denied, Refusal};
 pub use replay::AdmitError;
@@ -23,7 +27,7 @@ use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
 use key_source::Keys;
 use std::sync::Arc;
-use token::Claims;
+use token::{Claims, Typ};
 
 /// Every configured client with its keys.
 pub struct Trust {
@@ -132,7 +136,7 @@ impl Client {
         path: &str,
         now: Timestamp,
     ) -> Result<Verified, Refusal> {
-        let header = token::header(bearer, &self.algorithms)?;
+        let header = token::header(bearer, Typ::Needed, &self.algorithms)?;
         if let Some(jku) = &header.jku
             && self.keys.url() != Some(jku)
         {

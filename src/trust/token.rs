@@ -6,6 +6,7 @@ use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// The longest token that is looked at, in bytes.
 const MOST_BYTES: usize = 8 * 1024;
@@ -56,11 +57,19 @@ pub struct Header {
     pub jku: Option<String>,
 }
 
+/// Whether a token has to say of itself that it is a JWT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typ {
+    Needed,
+    /// `id_token`s need not; what they do say has to be true.
+    Optional,
+}
+
 /// Reads the header of a token that `algorithms` may sign.
-pub fn header(token: &str, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
+pub fn header(token: &str, typ: Typ, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Header)?;
     let is_jwt = |typ: &str| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt");
-    if !header.typ.as_deref().is_some_and(is_jwt) {
+    if !header.typ.as_deref().map_or(typ == Typ::Optional, is_jwt) {
         return Err(Refusal::Type);
     }
     if !algorithms.contains(&header.alg) {
@@ -87,18 +96,28 @@ pub struct Claims {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+pub enum Audience {
     One(String),
     Several(Vec<String>),
 }
 
+impl Audience {
+    /// Every one.
+    pub fn named(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+}
+
 /// Verifies the signature and reads the claims, which are not checked yet.
-pub fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Refusal> {
+pub fn claims<T: DeserializeOwned>(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<T, Refusal> {
     let mut only_the_signature = Validation::new(algorithm);
     only_the_signature.required_spec_claims.clear();
     only_the_signature.validate_exp = false;
     only_the_signature.validate_aud = false;
-    let decoded = jsonwebtoken::decode::<Claims>(token, key, &only_the_signature);
+    let decoded = jsonwebtoken::decode::<T>(token, key, &only_the_signature);
     decoded.map(|token| token.claims).map_err(|error| match error.kind() {
         ErrorKind::Json(_) | ErrorKind::Utf8(_) => Refusal::Claims,
         _ => Refusal::Signature,
@@ -111,26 +130,13 @@ impl Claims {
         let expires = self.exp.ok_or(Refusal::Missing("exp"))?;
         let issued = self.iat.ok_or(Refusal::Missing("iat"))?;
         let begins = self.nbf.unwrap_or(issued);
-        let now = seconds(now);
-        if ![expires, issued, begins].iter().all(|time| (0.0..LAST_SECOND).contains(time)) {
-            return Err(Refusal::Time);
-        }
-        if expires + SKEW <= now {
-            return Err(Refusal::Expired);
-        }
-        if issued.max(begins) > now + SKEW {
-            return Err(Refusal::Future);
-        }
+        check_times(expires, issued, begins, now)?;
         if expires - issued > LONGEST_LIFE { Err(Refusal::LongLived) } else { Ok(expires) }
     }
 
     /// Every audience that the token names.
     pub fn audience(&self) -> Result<impl Iterator<Item = &str>, Refusal> {
-        let named = match self.aud.as_ref().ok_or(Refusal::Missing("aud"))? {
-            Audience::One(one) => std::slice::from_ref(one),
-            Audience::Several(several) => several,
-        };
-        Ok(named.iter().map(String::as_str))
+        Ok(self.aud.as_ref().ok_or(Refusal::Missing("aud"))?.named().iter().map(String::as_str))
     }
 
     /// What makes the token the only one of its kind.
@@ -138,6 +144,18 @@ impl Claims {
         let jti = self.jti.ok_or(Refusal::Missing("jti"))?;
         if jti.is_empty() || jti.chars().nth(LONGEST_ID).is_some() { Err(Refusal::TokenId) } else { Ok(jti) }
     }
+}
+
+/// Whether a token is good now, apart from how long it lives.
+pub fn check_times(expires: f64, issued: f64, begins: f64, now: Timestamp) -> Result<(), Refusal> {
+    let now = seconds(now);
+    if ![expires, issued, begins].iter().all(|time| (0.0..LAST_SECOND).contains(time)) {
+        return Err(Refusal::Time);
+    }
+    if expires + SKEW <= now {
+        return Err(Refusal::Expired);
+    }
+    if issued.max(begins) > now + SKEW { Err(Refusal::Future) } else { Ok(()) }
 }
 
 /// Seconds since 1970, as tokens count.

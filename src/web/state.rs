@@ -2,7 +2,9 @@
 
 use super::body::Limits;
 use super::problem::Problem;
+use super::smart::SmartApp;
 use crate::decision_support::answer_hook::HookParts;
+use crate::governance::card_handles::CardHandles;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{Discovery, Mode, Settings};
@@ -14,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub struct Parts {
     pub database: Database,
     pub feedback: Feedback,
+    pub card_handles: CardHandles,
     /// The spine of a hook call.
     pub hooks: Arc<HookParts>,
 }
@@ -33,6 +36,8 @@ pub struct State {
     pub fhir_servers: Arc<[String]>,
     /// Our own keys, to be published.
     pub own_keys: Option<Arc<OwnKeys>>,
+    /// The app that EHRs open; `None`: none knows it.
+    pub smart: Option<SmartApp>,
     pub metrics: Option<PrometheusHandle>,
 }
 
@@ -41,6 +46,7 @@ impl State {
         settings: &Settings,
         trust: Trust,
         own_keys: Option<Arc<OwnKeys>>,
+        smart: Option<SmartApp>,
         metrics: Option<PrometheusHandle>,
     ) -> Self {
         Self {
@@ -50,6 +56,7 @@ impl State {
             limits: Limits { bytes: settings.server.max_body, patience: settings.server.body_patience },
             trust,
             own_keys,
+            smart,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
             metrics,
         }

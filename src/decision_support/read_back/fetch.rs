@@ -3,9 +3,8 @@
 use super::Unread;
 use super::address::FhirBase;
 use super::backend::BackendTokens;
-use crate::decision_support::protocol::AccessToken;
 use crate::platform::settings::FhirLimits;
-use crate::trust::OwnKeys;
+use crate::trust::{AccessToken, OwnKeys};
 use awc::Client;
 use awc::error::SendRequestError;
 use awc::http::StatusCode;
@@ -34,7 +33,7 @@ pub struct Budget(AtomicUsize);
 
 thread_local! {
     /// The client library lives on one thread; each web worker keeps its own connections.
-    pub(super) static CLIENT: Client = Client::builder().disable_redirects().disable_timeout().finish();
+    static CLIENT: Client = Client::builder().disable_redirects().disable_timeout().finish();
 }
 
 /// A page as far as it is looked at.

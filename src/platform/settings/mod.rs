@@ -5,11 +5,14 @@
 
 mod addresses;
 mod cds_client;
+mod ehr;
 mod layers;
 mod measure;
 mod server;
 
+pub use addresses::is_callable;
 pub use cds_client::{Backend, CdsClient, KeySource, Quirks};
+pub use ehr::{AppAuthentication, Ehr, Smart};
 pub use server::{Discovery, Mode, Server, Tls};
 
 use layers::{Layers, Origin};
@@ -33,6 +36,9 @@ pub struct Settings {
     pub keys: Option<PathBuf>,
     pub telemetry: Telemetry,
     pub cds_clients: Vec<CdsClient>,
+    /// EHRs at which our SMART app is registered.
+    pub ehrs: Vec<Ehr>,
+    pub smart: Smart,
 }
 
 /// `[database]`
@@ -141,14 +147,18 @@ impl Settings {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let layers = Layers::read(file, environment)?;
+        let server = server::read(&layers)?;
+        let keys = layers.optional_text("keys.folder")?.map(PathBuf::from);
         let settings = Self {
-            server: server::read(&layers)?,
+            ehrs: ehr::read(&layers, &server, keys.as_deref())?,
+            smart: ehr::smart(&layers)?,
+            server,
             database: database(&layers)?,
             model: Model { path: folder(&layers, "model.path")?, device: device(&layers)? },
             services: folder(&layers, "services.path")?,
             engine: engine(&layers)?,
             fhir: fhir(&layers)?,
-            keys: layers.optional_text("keys.folder")?.map(PathBuf::from),
+            keys,
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
