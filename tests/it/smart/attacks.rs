@@ -104,7 +104,9 @@ async fn a_launch_without_iss_or_launch_or_with_too_much_of_it_goes_nowhere() {
     let (ehr, browser) = (TestEhr::start(), Browser::default());
     let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
     let long = format!("iss={}&launch={}", ehr.fhir(), "a".repeat(4097));
-    for query in ["", "launch=a", &format!("iss={}", ehr.fhir()), &format!("iss={0}&iss={0}&launch=a", ehr.fhir()), &long] {
+    for query in
+        ["", "launch=a", &format!("iss={}", ehr.fhir()), &format!("iss={0}&iss={0}&launch=a", ehr.fhir()), &long]
+    {
         browser.get(&format!("{}/smart/launch?{query}", server.url)).await.says(400, "This link is not whole");
     }
     let whole = format!("{}/smart/launch?iss={}&launch={}", server.url, ehr.fhir(), "a".repeat(4096));

@@ -95,7 +95,8 @@ pub fn tokens() -> Value {
 }
 
 pub fn rsa() -> EncodingKey {
-    EncodingKey::from_rsa_pem(&std::fs::read(crate::trust::ehr::fixture("rsa-2048.pem")).expect("a key")).expect("a key")
+    EncodingKey::from_rsa_pem(&std::fs::read(crate::trust::ehr::fixture("rsa-2048.pem")).expect("a key"))
+        .expect("a key")
 }
 
 /// Claims signed with the EHR's key.
