@@ -4,6 +4,7 @@ create table card_handle (
     bound_hash text not null,        -- SHA-256 of handle, FHIR server and patient: without the handle it names nobody
     service text not null,
     card text not null,
+    phenotype text,                  -- what the card estimates
     until_ms bigint not null         -- after this there is no such handle
 );
 create index card_handle_by_until on card_handle (until_ms);

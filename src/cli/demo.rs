@@ -41,6 +41,10 @@ pub struct Demo {
     /// as client `prodrome-backend`
     #[arg(long, value_name = "FILE|URL")]
     pub backend_jwks: Option<String>,
+    /// Let the sandbox EHR's FHIR server answer without a token, for EHR clients that run in a browser, as the public
+    /// CDS Hooks sandbox: whoever reaches the page's address reads every chart
+    #[arg(long)]
+    pub open_fhir: bool,
     /// Register more clients with the sandbox EHR: a TOML file of [[client]] tables (docs/guides/sandbox-ehr.md)
     #[arg(long, value_name = "FILE")]
     pub clients: Option<PathBuf>,
@@ -73,7 +77,8 @@ to the CDS Hooks server as any EHR would, and draws the cards that come back. Ac
 feedback. Everything is synthetic; nothing leaves this machine.
 
 With \"without prefetch\" ticked the call holds no chart: the server reads it from the sandbox EHR's FHIR server (/fhir)
-with the token of the call. docs/guides/read-back.md tells of both ways to a token.
+with the token of the call. docs/guides/read-back.md tells of both ways to a token. With --open-fhir another EHR client
+may show the same patients: docs/guides/public-sandbox.md.
 
 The sandbox EHR is a SMART authorization server too: it launches apps from cards and lets them start by themselves.
 docs/guides/sandbox-ehr.md tells of its addresses and of the clients that are registered.
@@ -197,6 +202,7 @@ pub async fn start_with(
     let ehr = SandboxEhr::new(charts, cds.clone(), page.clone(), clients)?
         .signing_with(arguments.signature.made())
         .accepted_by(&cds);
+    let ehr = if arguments.open_fhir { ehr.open() } else { ehr };
     let settings = settings_of(bound.address, &folder, &page)?;
     make_keys(&settings, &folder)?;
     let server = serve::start_on(bound, settings, load_model)?;

@@ -14,6 +14,7 @@ pub mod predict;
 pub mod probe;
 pub mod ready;
 pub mod serve;
+pub mod sheet;
 pub mod train;
 
 use clap::{Parser, Subcommand};
@@ -38,6 +39,7 @@ enum Command {
     Keys(keys::Keys),
     Demo(demo::Demo),
     Serve(serve::Serve),
+    Sheet(sheet::Sheet),
     Package(package::Package),
     Plant(plant::Plant),
     Probe(probe::Probe),
@@ -58,6 +60,7 @@ pub fn run() -> ExitCode {
         Command::Keys(arguments) => finish(arguments.run()),
         Command::Demo(arguments) => demo::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Sheet(arguments) => finish(arguments.run()),
         Command::Package(arguments) => finish(arguments.run()),
         Command::Plant(arguments) => finish(arguments.run()),
         Command::Probe(arguments) => finish(arguments.run()),

@@ -5,7 +5,7 @@
 
 use super::protocol::{Card, Link};
 use crate::governance::GovernanceError;
-use crate::governance::card_handles::{About, CardHandles};
+use crate::governance::card_handles::{About, CardHandles, OpenedCard};
 use jiff::Timestamp;
 use uuid::Uuid;
 
@@ -39,13 +39,18 @@ impl AppLinks {
         about: About<'_>,
         now: Timestamp,
     ) -> Result<(), GovernanceError> {
-        let (mut linked, uuids): (Vec<&mut Card>, Vec<Uuid>) =
-            cards.iter_mut().filter_map(|card| Uuid::parse_str(&card.uuid).ok().map(|uuid| (card, uuid))).unzip();
+        let known = |card: &Card| {
+            let phenotype = card.extension.values().find_map(|figures| figures.get("phenotype")?.as_str());
+            let (service, phenotype) = (service.to_owned(), phenotype.map(str::to_owned));
+            Some(OpenedCard { service, card: Uuid::parse_str(&card.uuid).ok()?, phenotype })
+        };
+        let (linked, opened): (Vec<&mut Card>, Vec<OpenedCard>) =
+            cards.iter_mut().filter_map(|card| known(card).map(|opened| (card, opened))).unzip();
         if linked.is_empty() {
             return Ok(());
         }
-        let handles = self.handles.give(about, service, &uuids, now).await?;
-        for (card, handle) in linked.iter_mut().zip(handles) {
+        let handles = self.handles.give(about, opened, now).await?;
+        for (card, handle) in linked.into_iter().zip(handles) {
             let (label, url, kind) = (LABEL.to_owned(), self.launch_url.clone(), "smart".to_owned());
             card.links.push(Link { label, url, kind, app_context: Some(handle) });
         }

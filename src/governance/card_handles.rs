@@ -10,6 +10,7 @@ use crate::platform::expiring::secret;
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
+use sqlx::any::AnyRow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
@@ -34,8 +35,11 @@ pub struct About<'a> {
 /// The card that a handle stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OpenedCard {
+    /// The service that showed it.
     pub service: String,
     pub card: Uuid,
+    /// What it estimates.
+    pub phenotype: Option<String>,
 }
 
 /// What became of a handle. Either way it is used up.
@@ -61,22 +65,18 @@ impl CardHandles {
         Self { database, purged: Arc::default() }
     }
 
-    /// A handle for each of these cards of a service. Once this returns, every replica knows them.
+    /// A handle for each of these cards. Once this returns, every replica knows them.
     pub async fn give(
         &self,
         about: About<'_>,
-        service: &str,
-        cards: &[Uuid],
+        cards: Vec<OpenedCard>,
         now: Timestamp,
     ) -> Result<Vec<String>, GovernanceError> {
         let handles: Vec<String> = cards.iter().map(|_| secret()).collect();
         let rows = handles.iter().zip(cards);
-        let mut rows: Vec<_> = rows.map(|(handle, card)| (hash(&[handle]), bound(handle, about), *card)).collect();
-        // In one order everywhere, so that processes which write at once never wait in a circle.
-        rows.sort();
-        let service = service.to_owned();
+        let rows = rows.map(|(handle, card)| (hash(&[handle]), bound(handle, about), card)).collect();
         let (now, until) = (now.as_millisecond(), (now + LIFE).as_millisecond());
-        self.database.run(move |pool| insert(pool, service, rows, until)).await?;
+        self.database.run(move |pool| insert(pool, rows, until)).await?;
         self.purge(now).await;
         Ok(handles)
     }
@@ -105,39 +105,42 @@ impl CardHandles {
         let (known, bound, now) = (hash(&[handle]), bound(handle, about), now.as_millisecond());
         let found = self.database.run(move |pool| async move {
             let delete = sqlx::query(
-                "delete from card_handle where handle_hash = $1 and until_ms > $2 returning bound_hash, service, card",
+                "delete from card_handle where handle_hash = $1 and until_ms > $2 returning bound_hash, service, card, phenotype",
             );
             let rows = delete.bind(known).bind(now).fetch_all(&pool).await?;
-            let row = rows.first().map(|row| Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?)));
-            row.transpose().map_err(|error: sqlx::Error| error.into())
+            rows.first().map(read).transpose().map_err(GovernanceError::from)
         });
-        let found: Result<Option<(String, String, String)>, GovernanceError> = found.await;
-        Ok(match found? {
-            Some((known, service, card)) if known == bound => match Uuid::parse_str(&card) {
-                Ok(card) => Redeemed::Card(OpenedCard { service, card }),
-                Err(_) => Redeemed::Unknown,
-            },
+        Ok(match found.await? {
+            Some((known, card)) if known == bound => Redeemed::Card(card),
             Some(_) => Redeemed::OfAnother,
             None => Redeemed::Unknown,
         })
     }
 }
 
+/// What a handle is bound to, and its card.
+fn read(row: &AnyRow) -> Result<(String, OpenedCard), sqlx::Error> {
+    let card = Uuid::parse_str(row.try_get("card")?).map_err(|error| sqlx::Error::Decode(error.into()))?;
+    let card = OpenedCard { service: row.try_get("service")?, card, phenotype: row.try_get("phenotype")? };
+    Ok((row.try_get("bound_hash")?, card))
+}
+
 async fn insert(
     pool: sqlx::AnyPool,
-    service: String,
-    rows: Vec<(String, String, Uuid)>,
+    rows: Vec<(String, String, OpenedCard)>,
     until: i64,
 ) -> Result<(), GovernanceError> {
     let mut transaction = pool.begin().await?;
-    for (handle, bound, card) in rows {
+    for (handle, bound, OpenedCard { service, card, phenotype }) in rows {
         sqlx::query(
-            "insert into card_handle (handle_hash, bound_hash, service, card, until_ms) values ($1, $2, $3, $4, $5)",
+            "insert into card_handle (handle_hash, bound_hash, service, card, phenotype, until_ms) \
+             values ($1, $2, $3, $4, $5, $6)",
         )
         .bind(handle)
         .bind(bound)
-        .bind(service.clone())
+        .bind(service)
         .bind(card.to_string())
+        .bind(phenotype)
         .bind(until)
         .execute(&mut *transaction)
         .await?;

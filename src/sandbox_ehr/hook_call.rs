@@ -4,9 +4,10 @@
 //! Talks to the server over HTTP like any EHR and knows nothing else of it.
 
 use super::card::{Card, HookResponse};
-use super::chart::Chart;
+use super::chart::{Chart, Resource};
 use super::practitioners::ON_DUTY;
 use super::search::{self, Context, Found, Unfilled};
+use super::searchset::{Link, Searchset};
 use super::{CDS_SERVICE, SandboxEhr};
 use crate::platform::clock;
 use awc::Client;
@@ -61,6 +62,8 @@ pub struct Filled<'a> {
     pub key: String,
     pub query: String,
     pub found: Result<Found<'a>, Unfilled>,
+    /// The FHIR server that would have answered, without a final slash.
+    server: String,
 }
 
 /// A `patient-view` request, ready to be sent.
@@ -147,7 +150,8 @@ pub fn request<'a>(ehr: &SandboxEhr, service: &Service, chart: &'a Chart, manner
     let fill = |(key, template): (&String, &String)| {
         let query = search::fill(template, &context);
         let found = query.clone().and_then(|query| search::run(&query, chart));
-        Filled { key: key.clone(), query: query.unwrap_or_else(|_| template.clone()), found }
+        let query = query.unwrap_or_else(|_| template.clone());
+        Filled { key: key.clone(), query, found, server: ehr.fhir_base() }
     };
     HookRequest {
         hook: "patient-view",
@@ -238,11 +242,23 @@ fn diagnosis(body: &[u8]) -> String {
     said.map(str::to_owned).unwrap_or_else(|| String::from_utf8_lossy(body).chars().take(300).collect())
 }
 
+impl<'a> Filled<'a> {
+    fn searchset(&self, found: &[&'a Resource]) -> Searchset<'a> {
+        let Self { server, query, .. } = self;
+        let resource_type = query.split('?').next().unwrap_or_default();
+        let link = Link { relation: "self", url: format!("{server}/{query}") };
+        Searchset::new(server, resource_type, found, (0, found.len()), vec![link])
+    }
+}
+
 fn prefetch_object<S: Serializer>(prefetch: &[Filled], serializer: S) -> Result<S::Ok, S::Error> {
     let mut object = serializer.serialize_map(None)?;
     for filled in prefetch {
-        if let Ok(found) = &filled.found {
-            object.serialize_entry(&filled.key, found)?;
+        match &filled.found {
+            Ok(Found::One(one)) => object.serialize_entry(&filled.key, &one.map(|resource| &resource.body))?,
+            Ok(Found::Many(many)) => object.serialize_entry(&filled.key, &filled.searchset(many))?,
+            // A key that cannot be filled is left out.
+            Err(_) => {}
         }
     }
     object.end()

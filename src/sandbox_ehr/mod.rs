@@ -15,6 +15,7 @@ mod pages;
 mod practitioners;
 mod routes;
 mod search;
+mod searchset;
 mod summary;
 
 pub use authorization::{Authentication, Lives, Registration, RegistrationError, read_registrations};
@@ -24,7 +25,7 @@ use crate::platform::clock;
 use crate::platform::settings::{SettingsError, unusable};
 use crate::trust::{PassingKeys, Signature};
 use actix_web::dev::Server;
-use actix_web::middleware::{Compress, DefaultHeaders};
+use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use authorization::AuthorizationServer;
 use serde_json::json;
@@ -53,6 +54,8 @@ pub struct SandboxEhr {
     keys: PassingKeys,
     /// What hook calls are signed with.
     signature: Signature,
+    /// The FHIR server asks for no token.
+    open: bool,
 }
 
 impl SandboxEhr {
@@ -71,7 +74,16 @@ impl SandboxEhr {
         let keys = PassingKeys::make()
             .map_err(|error| unusable("keys", "of the sandbox EHR", &error.to_string(), "start it again"))?;
         let decisions = decisions::Decisions::default();
-        Ok(Self { cds_base, page_base, charts, decisions, authorization, keys, signature: Signature::Es384 })
+        Ok(Self {
+            cds_base,
+            page_base,
+            charts,
+            decisions,
+            authorization,
+            keys,
+            signature: Signature::Es384,
+            open: false,
+        })
     }
 
     /// Signs hook calls so; ES384 otherwise.
@@ -89,6 +101,13 @@ impl SandboxEhr {
     /// Changes how long codes, handles and tokens are good.
     pub fn living(mut self, lives: Lives) -> Self {
         self.authorization.live(lives);
+        self
+    }
+
+    /// Lets the FHIR server answer without a token too, for clients that cannot have one: whoever reaches it reads every
+    /// chart.
+    pub fn open(mut self) -> Self {
+        self.open = true;
         self
     }
 
@@ -134,6 +153,7 @@ impl SandboxEhr {
             App::new()
                 .app_data(ehr.clone())
                 .app_data(web::Data::new(awc::Client::default()))
+                .wrap(from_fn(fhir::pages))
                 .wrap(headers)
                 .wrap(Compress::default())
                 .configure(authorization::configure)

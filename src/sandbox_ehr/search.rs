@@ -6,8 +6,6 @@
 use super::chart::{Chart, Resource};
 use super::facts::Token;
 use jiff::civil::Date;
-use serde::{Serialize, Serializer, ser::SerializeMap, ser::SerializeSeq};
-use serde_json::value::RawValue;
 
 /// Why a key is left out of the request.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -158,41 +156,5 @@ fn matches_token(tokens: &[Token], value: &str) -> bool {
 impl Chart {
     fn of_type_named(&self, resource_type: &str) -> impl Iterator<Item = &Resource> {
         self.resources.iter().filter(move |resource| *resource.resource_type == *resource_type)
-    }
-}
-
-/// As a prefetch value: the resource, `null`, or a searchset Bundle. Resources keep their own text.
-impl Serialize for Found<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Found::One(one) => one.map(|resource| &resource.body).serialize(serializer),
-            Found::Many(many) => {
-                let mut bundle = serializer.serialize_map(Some(4))?;
-                bundle.serialize_entry("resourceType", "Bundle")?;
-                bundle.serialize_entry("type", "searchset")?;
-                bundle.serialize_entry("total", &many.len())?;
-                if !many.is_empty() {
-                    bundle.serialize_entry("entry", &Entries(many))?;
-                }
-                bundle.end()
-            }
-        }
-    }
-}
-
-struct Entries<'a>(&'a [&'a Resource]);
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    resource: &'a RawValue,
-}
-
-impl Serialize for Entries<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries = serializer.serialize_seq(Some(self.0.len()))?;
-        for resource in self.0 {
-            entries.serialize_element(&Entry { resource: &resource.body })?;
-        }
-        entries.end()
     }
 }

@@ -53,24 +53,46 @@ pub fn claimed_issuer(header: &[u8]) -> Option<String> {
 /// A checked header. Keys that it carries or points to (`jwk`, `x5u`, `x5c`) are not looked at.
 pub struct Header {
     pub algorithm: Algorithm,
-    pub kid: String,
+    /// `None` only where the kind of token permits it.
+    pub kid: Option<String>,
     pub jku: Option<String>,
 }
 
-/// Whether a token has to say of itself that it is a JWT.
+/// What a token is for. Each kind has a `typ` of its own, so that none passes for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Typ {
-    Needed,
-    /// `id_token`s need not; what they do say has to be true.
-    Optional,
+pub enum Kind {
+    /// Signs one CDS Hooks call.
+    Call,
+    /// An access token (RFC 9068).
+    Access,
+    /// Says who a user is (OpenID Connect); alone in that it need name neither its type nor, where its issuer has but one,
+    /// its key.
+    Id,
 }
 
-/// Reads the header of a token that `algorithms` may sign.
-pub fn header(token: &str, typ: Typ, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
+impl Kind {
+    /// Names of its media type, with and without `application/`.
+    fn of(self, typ: Option<&str>) -> bool {
+        let names = match self {
+            Self::Call | Self::Id => ["JWT", "application/jwt"],
+            Self::Access => ["at+jwt", "application/at+jwt"],
+        };
+        typ.map_or(self == Self::Id, |typ| names.iter().any(|name| typ.eq_ignore_ascii_case(name)))
+    }
+
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Call | Self::Id => Refusal::Type,
+            Self::Access => Refusal::NoAccessToken,
+        }
+    }
+}
+
+/// Reads the header of a token of this kind that `algorithms` may sign.
+pub fn header(token: &str, kind: Kind, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Header)?;
-    let is_jwt = |typ: &str| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt");
-    if !header.typ.as_deref().map_or(typ == Typ::Optional, is_jwt) {
-        return Err(Refusal::Type);
+    if !kind.of(header.typ.as_deref()) {
+        return Err(kind.refusal());
     }
     if !algorithms.contains(&header.alg) {
         return Err(Refusal::Algorithm);
@@ -78,7 +100,10 @@ pub fn header(token: &str, typ: Typ, algorithms: &[Algorithm]) -> Result<Header,
     if header.crit.is_some() {
         return Err(Refusal::Critical);
     }
-    let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(Refusal::NoKeyId)?;
+    let kid = header.kid.filter(|kid| !kid.is_empty());
+    if kid.is_none() && kind != Kind::Id {
+        return Err(Refusal::NoKeyId);
+    }
     Ok(Header { algorithm: header.alg, kid, jku: header.jku })
 }
 

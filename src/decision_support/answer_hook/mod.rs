@@ -174,6 +174,7 @@ fn compose_cards(parts: &HookParts, service: &Service, call: &ReadCall, assessed
         context: &call.context,
         as_of: call.as_of,
         model: parts.predictor.oracle().identity(),
+        asked: &service.prefetch,
         unread: &call.unread,
         documentation_url: parts.documentation_url.as_deref(),
     };

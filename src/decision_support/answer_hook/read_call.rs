@@ -3,9 +3,9 @@
 use super::{CallFacts, HookError, HookParts};
 use crate::decision_support::cards::CallSeed;
 use crate::decision_support::occasions::{Begun, Happening, begun};
-use crate::decision_support::prefetch::{Arrived, PrefetchError, State};
+use crate::decision_support::prefetch::{Arrived, FirstPage, PrefetchError, State};
 use crate::decision_support::protocol::{Context, HookContext, HookRequest, OpenedCall, RequestError, is_fhir_id};
-use crate::decision_support::read_back::{FhirBase, Leave, Wanted, queries, read_back};
+use crate::decision_support::read_back::{FhirBase, Leave, SentPage, Wanted, queries, read_back};
 use crate::decision_support::repair::{Repair, Repairs, tolerance};
 use crate::decision_support::service_definition::Service;
 use crate::patient_record::chart::ChartReader;
@@ -193,8 +193,16 @@ fn wanted(
     let today = Timestamp::from_second(as_of).ok()?.to_zoned(TimeZone::UTC).date();
     let missing: Vec<&str> = arrived.unread().collect();
     let keys = service.prefetch.iter().filter(|key| missing.contains(&key.key.as_str()));
-    let queries = queries(&keys.collect::<Vec<_>>(), &request.context, today);
+    let mut queries = queries(&keys.collect::<Vec<_>>(), &request.context, today);
+    for one in &mut queries {
+        one.after = arrived.first_page(&one.key).and_then(|page| sent_page(page, &base));
+    }
     (!queries.is_empty()).then_some(Wanted { base, leave, queries })
+}
+
+/// A page that came, where the way to the next one stays within the server.
+fn sent_page(page: &FirstPage<'_>, base: &FhirBase) -> Option<SentPage> {
+    Some(SentPage { next: base.link(&page.next)?, page: page.bundle.get().to_owned() })
 }
 
 /// Declared keys that did not come, or not whole; of those that only some clients can fill, not the ones left out.

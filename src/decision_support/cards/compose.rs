@@ -5,6 +5,7 @@ use super::detail::detail;
 use super::outlook;
 use super::wording::{horizon, percent};
 use crate::decision_support::occasions::Begun;
+use crate::decision_support::prefetch::PrefetchKey;
 use crate::decision_support::protocol::{Action, Card, Coding, Context, SelectionBehavior, Source, Suggestion};
 use crate::decision_support::service_definition::{Offer, Service, ShownOutcome};
 use crate::patient_record::timeline::{Event, Second, Timeline, UnsignedOrder};
@@ -53,6 +54,8 @@ pub struct CardFacts<'a> {
     pub as_of: Second,
     /// The model's identity.
     pub model: &'a str,
+    /// What the service asks for.
+    pub asked: &'a [PrefetchKey],
     /// Declared prefetch keys that did not come, or not whole.
     pub unread: &'a [String],
     /// Where this installation's documentation stands.

@@ -4,7 +4,7 @@ use super::compose::CardFacts;
 use super::wording::{date, horizon, left_out, percent, plain, with_interval};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::decision_support::service_definition::ShownOutcome;
-use crate::patient_record::timeline::{Event, Value};
+use crate::patient_record::timeline::{Event, SkipReason, Value};
 use crate::prediction::answer::{Abstention, Reason, Reasons, Risk};
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -104,7 +104,8 @@ fn measured(value: &Value) -> Option<String> {
     Some(format!("{value:.digits$} {}", plain(unit)))
 }
 
-/// What was not sent, and what was sent but not used. Nobody may take it for absent.
+/// What was not sent, and what was sent but not used: nobody may take it for absent. Resources of a type that is never read
+/// are told where the service asks for them; what else an EHR sends along changes nothing, not even these words.
 pub(super) fn not_read(facts: &CardFacts<'_>) -> String {
     let mut text = String::new();
     if !facts.unread.is_empty() {
@@ -112,7 +113,11 @@ pub(super) fn not_read(facts: &CardFacts<'_>) -> String {
         let _ = write!(text, "Not sent, or not whole: {}.\n\n", keys.join(", "));
     }
     let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
-    for ((_, reason), count) in &facts.timeline.skipped.0 {
+    let asked = |name: &str| facts.asked.iter().any(|key| key.resource_type() == Some(name));
+    for ((resource_type, reason), count) in &facts.timeline.skipped.0 {
+        if *reason == SkipReason::TypeNotRead && !asked(resource_type) {
+            continue;
+        }
         if let Some(words) = left_out(*reason) {
             *counts.entry(words).or_default() += count;
         }

@@ -48,6 +48,17 @@ pub struct Arrived<'a> {
     pub states: Vec<(String, State)>,
     /// Resources that a server has and did not send, by type: at least so many.
     pub not_sent: Vec<(String, u32)>,
+    /// Values that are a page with more to come.
+    first_pages: Vec<FirstPage<'a>>,
+}
+
+/// A Bundle that came under a key, and where its sender says that the next page is.
+#[derive(Clone, Debug)]
+pub struct FirstPage<'a> {
+    key: String,
+    pub bundle: &'a RawValue,
+    /// Anything that was sent: whether it may be followed is for others to say.
+    pub next: String,
 }
 
 impl<'a> Arrived<'a> {
@@ -56,7 +67,7 @@ impl<'a> Arrived<'a> {
     /// # Errors
     /// A value that is no resource at all.
     pub fn look(prefetch: &[(String, &'a RawValue)], declared: &[PrefetchKey]) -> Result<Self, PrefetchError> {
-        let mut documents = Vec::new();
+        let (mut documents, mut first_pages) = (Vec::new(), Vec::new());
         let mut own: Vec<(&str, State)> = Vec::new();
         let mut seen = Seen::default();
         for (key, raw) in prefetch {
@@ -73,15 +84,21 @@ impl<'a> Arrived<'a> {
                 return Err(not_fhir());
             }
             own.push((key, peek.state(&mut seen, 0).ok_or_else(not_fhir)?));
+            first_pages.extend(peek.next_page().map(|next| FirstPage { key: key.clone(), bundle: raw, next }));
             documents.push(raw);
         }
         let states = declared.iter().map(|known| (known.key.clone(), state_of(known, &own, &seen))).collect();
-        Ok(Self { documents, states, not_sent: not_sent(&seen, declared) })
+        Ok(Self { documents, states, not_sent: not_sent(&seen, declared), first_pages })
     }
 
     /// The state of a declared key.
     pub fn state(&self, key: &str) -> State {
         self.states.iter().find(|(known, _)| known == key).map_or(State::Absent, |(_, state)| *state)
+    }
+
+    /// What came under a key that is in part, where the sender says how to go on.
+    pub fn first_page(&self, key: &str) -> Option<&FirstPage<'a>> {
+        self.first_pages.iter().rev().find(|page| page.key == key && self.state(key) == State::Partial)
     }
 
     /// Declared keys that were not sent, or not whole.
@@ -228,6 +245,28 @@ mod tests {
                 assert_eq!(arrived.state("conditions"), State::Partial, "{members}");
                 assert!(arrived.unread().any(|key| key == "conditions"));
                 assert_eq!(arrived.not_sent, [("Condition".to_owned(), missing)], "{members}");
+            });
+        }
+    }
+
+    #[test]
+    fn a_page_of_a_key_that_is_in_part_is_kept_with_the_way_to_the_next() {
+        let page = searchset(NEXT, &[CONDITION]);
+        looked(&format!(r#"{{"conditions":{page}}}"#), |arrived| {
+            let found = arrived.first_page("conditions").expect("a page");
+            assert_eq!((found.next.as_str(), found.bundle.get()), ("b", page.as_str()));
+        });
+        let short = searchset(r#""total":40,"#, &[CONDITION]);
+        let odd = searchset(r#""link":[{"relation":"next","url":7}],"#, &[CONDITION]);
+        for elsewhere in [
+            format!(r#"{{"all":{page}}}"#),
+            format!(r#"{{"procedures":{page}}}"#),
+            format!(r#"{{"conditions":{short}}}"#),
+            format!(r#"{{"conditions":{odd}}}"#),
+        ] {
+            looked(&elsewhere, |arrived| {
+                let found = ["conditions", "procedures"].map(|key| arrived.first_page(key).is_some());
+                assert_eq!(found, [false, false], "{elsewhere}");
             });
         }
     }

@@ -8,5 +8,5 @@ mod arrived;
 mod peek;
 mod template;
 
-pub use arrived::{Arrived, PrefetchError, State};
+pub use arrived::{Arrived, FirstPage, PrefetchError, State};
 pub use template::{PrefetchKey, TemplateError, standard};

@@ -56,6 +56,8 @@ struct PeekSearch<'a> {
 struct PeekLink<'a> {
     #[serde(borrow, default)]
     relation: Word<'a>,
+    #[serde(borrow, default)]
+    url: Word<'a>,
 }
 
 #[derive(Deserialize)]
@@ -133,13 +135,23 @@ impl Peek<'_> {
         })
     }
 
+    /// Where a Bundle's next page is, as its sender wrote it.
+    pub fn next_page(&self) -> Option<String> {
+        if self.resource_type.0.as_deref() != Some("Bundle") {
+            return None;
+        }
+        self.next_link()?.url.0.map(Cow::into_owned)
+    }
+
+    fn next_link(&self) -> Option<PeekLink<'_>> {
+        let links: Vec<PeekLink<'_>> = serde_json::from_str(self.link?.get()).ok()?;
+        links.into_iter().find(|link| link.relation.0.as_deref() == Some("next"))
+    }
+
     /// How many resources of its answer a Bundle leaves out, at least: by its `total`, or one where a page follows.
     fn missing(&self, matches: u32) -> u32 {
-        let links = self.link.and_then(|raw| serde_json::from_str::<Vec<PeekLink<'_>>>(raw.get()).ok());
-        let is_next = |link: &PeekLink<'_>| link.relation.0.as_deref() == Some("next");
-        let next = links.is_some_and(|links| links.iter().any(is_next));
         let total = self.total.and_then(|raw| serde_json::from_str::<u32>(raw.get()).ok()).unwrap_or(0);
-        total.saturating_sub(matches).max(u32::from(next))
+        total.saturating_sub(matches).max(u32::from(self.next_link().is_some()))
     }
 }
 

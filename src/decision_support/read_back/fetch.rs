@@ -1,21 +1,21 @@
 //! One query, all of its pages: quickly, within limits, as one document.
 
-use super::Unread;
 use super::address::FhirBase;
 use super::backend::BackendTokens;
+use super::turns::Turns;
+use super::{SentPage, Unread};
 use crate::platform::settings::FhirLimits;
 use crate::trust::{AccessToken, OwnKeys};
-use awc::Client;
 use awc::error::SendRequestError;
 use awc::http::StatusCode;
 use awc::http::header::{ACCEPT, AUTHORIZATION};
+use awc::{Client, Connector};
 use futures_util::StreamExt as _;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 use url::Url;
 
 /// Once more after a failure that a moment may cure; reading changes nothing, so asking twice is safe.
@@ -25,15 +25,17 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub struct FhirReader {
     pub limits: FhirLimits,
     pub(super) tokens: BackendTokens,
-    turns: Arc<Semaphore>,
+    turns: Turns,
 }
 
 /// Bytes that one call may still read.
 pub struct Budget(AtomicUsize);
 
 thread_local! {
-    /// The client library lives on one thread; each web worker keeps its own connections.
-    static CLIENT: Client = Client::builder().disable_redirects().disable_timeout().finish();
+    /// The client library lives on one thread; each web worker keeps its own connections. How many there are is settled
+    /// for each server by [`Turns`]: a limit over all of them would let one server take every place.
+    static CLIENT: Client =
+        Client::builder().connector(Connector::new().limit(0)).disable_redirects().disable_timeout().finish();
 }
 
 /// A page as far as it is looked at.
@@ -80,7 +82,7 @@ struct Next {
 
 impl FhirReader {
     pub fn new(limits: FhirLimits) -> Self {
-        Self { limits, tokens: BackendTokens::default(), turns: Arc::new(Semaphore::new(limits.requests)) }
+        Self { limits, tokens: BackendTokens::default(), turns: Turns::new(limits.requests) }
     }
 
     /// With our own keys, which tokens of our own are asked for with.
@@ -105,40 +107,86 @@ impl FhirReader {
         token: Option<&AccessToken>,
         budget: &Budget,
     ) -> Result<String, Unread> {
-        let is_read = query.contains('/') && !query.contains('?');
-        let mut next = Some(base.query(query).ok_or(Unread::Misshapen)?);
-        let mut pages: Vec<String> = Vec::new();
+        let address = base.query(query).ok_or(Unread::Misshapen)?;
+        let first = self.page(base, &address, token, budget).await?;
+        let is_bundle = Page::of(&first)?.is_bundle();
+        // A read brings a resource and a search a Bundle; an answer of the other kind says nothing.
+        match query.contains('/') && !query.contains('?') {
+            true if !is_bundle => Ok(first),
+            false if is_bundle => {
+                let next = next_after(base, &first, &address)?;
+                self.follow(base, vec![first], next, token, budget).await
+            }
+            _ => Err(Unread::Misshapen),
+        }
+    }
+
+    /// The Bundle of a page that came with the call and of all that follow it.
+    ///
+    /// # Errors
+    /// Where not even the next page came, or what came with the call is no page.
+    pub async fn read_on(
+        &self,
+        base: &FhirBase,
+        sent: &SentPage,
+        token: Option<&AccessToken>,
+        budget: &Budget,
+    ) -> Result<String, Unread> {
+        let second = self.page(base, &sent.next, token, budget).await?;
+        if !Page::of(&sent.page)?.is_bundle() || !Page::of(&second)?.is_bundle() {
+            return Err(Unread::Misshapen);
+        }
+        let next = next_after(base, &second, &sent.next)?;
+        self.follow(base, vec![sent.page.clone(), second], next, token, budget).await
+    }
+
+    /// These pages and those that follow. Where one cannot be had, the pages before it hold a link that was not followed
+    /// to its end: the key stays in part.
+    async fn follow(
+        &self,
+        base: &FhirBase,
+        mut pages: Vec<String>,
+        mut next: Option<Url>,
+        token: Option<&AccessToken>,
+        budget: &Budget,
+    ) -> Result<String, Unread> {
         while let Some(address) = next.take().filter(|_| pages.len() < self.limits.pages) {
-            let page = match self.page(&address, token, budget).await {
-                Ok(page) => page,
-                Err(unread) if pages.is_empty() => return Err(unread),
-                // The pages before hold a link that was not followed to its end: the key stays in part.
-                Err(_) => break,
-            };
-            let seen: Page<'_> = serde_json::from_str(&page).map_err(|_| Unread::Misshapen)?;
-            // A read brings a resource and a search a Bundle; an answer of the other kind says nothing.
-            if (seen.resource_type == "Bundle") == is_read {
-                return Err(Unread::Misshapen);
+            let Ok(page) = self.page(base, &address, token, budget).await else { break };
+            if !Page::of(&page).is_ok_and(|page| page.is_bundle()) {
+                break;
             }
-            if is_read {
-                return Ok(page);
-            }
-            next = next_of(&seen).and_then(|link| base.link(link)).filter(|link| *link != address);
+            next = next_after(base, &page, &address)?;
             pages.push(page);
         }
         joined(&pages)
     }
 
-    /// One answer.
-    async fn page(&self, address: &Url, token: Option<&AccessToken>, budget: &Budget) -> Result<String, Unread> {
-        let _turn = self.turns.acquire().await.map_err(|_| Unread::Unreachable)?;
-        match ask(address, token, budget).await {
+    /// One answer; of two tries each waits for its turn, and nobody waits for the pause between them.
+    async fn page(
+        &self,
+        base: &FhirBase,
+        address: &Url,
+        token: Option<&AccessToken>,
+        budget: &Budget,
+    ) -> Result<String, Unread> {
+        match self.ask_in_turn(base, address, token, budget).await {
             Err(Unread::Unreachable | Unread::Failed) => {
                 tokio::time::sleep(PAUSE).await;
-                ask(address, token, budget).await
+                self.ask_in_turn(base, address, token, budget).await
             }
             other => other,
         }
+    }
+
+    async fn ask_in_turn(
+        &self,
+        base: &FhirBase,
+        address: &Url,
+        token: Option<&AccessToken>,
+        budget: &Budget,
+    ) -> Result<String, Unread> {
+        let _turn = self.turns.take(base).await?;
+        ask(address, token, budget).await
     }
 }
 
@@ -178,15 +226,29 @@ impl Budget {
     }
 }
 
-fn next_of<'a>(page: &'a Page<'_>) -> Option<&'a str> {
-    page.link.iter().find(|link| link.relation == "next").map(|link| &*link.url)
+impl<'a> Page<'a> {
+    fn of(text: &'a str) -> Result<Self, Unread> {
+        serde_json::from_str(text).map_err(|_| Unread::Misshapen)
+    }
+
+    fn is_bundle(&self) -> bool {
+        self.resource_type == "Bundle"
+    }
+
+    fn next(&self) -> Option<&str> {
+        self.link.iter().find(|link| link.relation == "next").map(|link| &*link.url)
+    }
+}
+
+/// The page after this one, which stood at `address`; `None` where there is none that may be asked for.
+fn next_after(base: &FhirBase, page: &str, address: &Url) -> Result<Option<Url>, Unread> {
+    Ok(Page::of(page)?.next().and_then(|link| base.link(link)).filter(|link| link != address))
 }
 
 /// One Bundle of all pages. Where the last has a next one, so has the whole.
 fn joined(pages: &[String]) -> Result<String, Unread> {
-    let read: Result<Vec<Page<'_>>, _> = pages.iter().map(|page| serde_json::from_str(page)).collect();
-    let read = read.map_err(|_| Unread::Misshapen)?;
-    let more = read.last().is_some_and(|last| next_of(last).is_some());
+    let read = pages.iter().map(|page| Page::of(page)).collect::<Result<Vec<_>, _>>()?;
+    let more = read.last().is_some_and(|last| last.next().is_some());
     let whole = Whole {
         resource_type: "Bundle",
         r#type: "searchset",

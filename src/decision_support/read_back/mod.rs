@@ -8,6 +8,7 @@ mod address;
 mod backend;
 mod fetch;
 mod query;
+mod turns;
 
 pub use address::FhirBase;
 pub use fetch::FhirReader;
@@ -17,17 +18,35 @@ use super::prefetch::PrefetchKey;
 use super::protocol::Context;
 use crate::platform::settings::Backend;
 use crate::trust::AccessToken;
+use fetch::Budget;
 use futures_util::future::join_all;
 use jiff::civil::Date;
 use std::sync::Arc;
 use std::time::Instant;
+use url::Url;
 
 /// What is to be read for one call.
 pub struct Wanted {
     pub base: FhirBase,
     pub leave: Leave,
-    /// Declared keys that did not come, or not whole, each with its query.
-    pub queries: Vec<(String, String)>,
+    pub queries: Vec<KeyQuery>,
+}
+
+/// A declared key that did not come, or not whole.
+pub struct KeyQuery {
+    pub key: String,
+    /// `Type/id` or `Type?search`, relative to the server's base.
+    pub query: String,
+    /// Where it came up to a page whose next one can be read.
+    pub after: Option<SentPage>,
+}
+
+/// A page that came with the call.
+pub struct SentPage {
+    /// A Bundle.
+    pub page: String,
+    /// Where the next page is; within the server's base.
+    pub next: Url,
 }
 
 /// By what right a FHIR server is read.
@@ -86,8 +105,11 @@ impl Unread {
 }
 
 /// The queries of keys that can be filled from this context. A key that cannot stays missing.
-pub fn queries(keys: &[&PrefetchKey], context: &Context, today: Date) -> Vec<(String, String)> {
-    let filled = |key: &&PrefetchKey| Some((key.key.clone(), fill(&key.template, context, today).ok()?));
+pub fn queries(keys: &[&PrefetchKey], context: &Context, today: Date) -> Vec<KeyQuery> {
+    let filled = |key: &&PrefetchKey| {
+        let query = fill(&key.template, context, today).ok()?;
+        Some(KeyQuery { key: key.key.clone(), query, after: None })
+    };
     keys.iter().filter_map(filled).collect()
 }
 
@@ -99,19 +121,19 @@ pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -
         Leave::Given { token, until } => (Some(token.clone()), deadline.min(*until)),
         Leave::Backend(backend) => match reader.tokens.token(backend, base, deadline).await {
             Some(token) => (Some(token), deadline),
-            None => return queries.iter().map(|(key, _)| ReadKey::without_token(key)).collect(),
+            None => return queries.iter().map(|one| ReadKey::without_token(&one.key)).collect(),
         },
     };
     let budget = reader.budget();
-    let reads = queries.iter().map(|(key, query)| {
+    let reads = queries.iter().map(|one| {
         let (budget, token) = (&budget, token.as_ref());
         async move {
-            let read = reader.read(base, query, token, budget);
+            let read = read_key(reader, base, one, token, budget);
             let document = match tokio::time::timeout_at(deadline.into(), read).await {
                 Ok(document) => document,
                 Err(_) => Err(Unread::TooLate),
             };
-            ReadKey { key: key.clone(), document }
+            ReadKey { key: one.key.clone(), document }
         }
     });
     let read: Vec<ReadKey> = join_all(reads).await;
@@ -121,6 +143,24 @@ pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -
         reader.tokens.forget(backend, base, token);
     }
     read
+}
+
+/// What came is read on from its next page. A link that leads nowhere any more, as links do after a while, is no loss: the
+/// query is asked anew.
+async fn read_key(
+    reader: &FhirReader,
+    base: &FhirBase,
+    wanted: &KeyQuery,
+    token: Option<&AccessToken>,
+    budget: &Budget,
+) -> Result<String, Unread> {
+    if let Some(page) = &wanted.after {
+        match reader.read_on(base, page, token, budget).await {
+            Err(Unread::NotThere | Unread::Failed | Unread::Misshapen) => {}
+            other => return other,
+        }
+    }
+    reader.read(base, &wanted.query, token, budget).await
 }
 
 impl ReadKey {

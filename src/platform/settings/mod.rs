@@ -4,6 +4,7 @@
 //! key, value, reason and remedy, and the command line ends with exit code 2. Reads no file but the settings.
 
 mod addresses;
+mod authorization_server;
 mod cds_client;
 mod ehr;
 mod layers;
@@ -11,6 +12,7 @@ mod measure;
 mod server;
 
 pub use addresses::is_callable;
+pub use authorization_server::{AuthorizationServer, IntrospectionClient, IntrospectionEndpoint, Vouching};
 pub use cds_client::{Backend, CdsClient, KeySource, Quirks};
 pub use ehr::{AppAuthentication, Ehr, Smart};
 pub use server::{Discovery, Mode, Server, Tls};
@@ -39,6 +41,8 @@ pub struct Settings {
     /// EHRs at which our SMART app is registered.
     pub ehrs: Vec<Ehr>,
     pub smart: Smart,
+    /// Whose access tokens our own API takes.
+    pub authorization_servers: Vec<AuthorizationServer>,
 }
 
 /// `[database]`
@@ -91,7 +95,7 @@ pub struct FhirLimits {
     pub bytes: usize,
     /// Pages of one query.
     pub pages: usize,
-    /// Requests at a time, over all calls of this process.
+    /// Requests at a time at each FHIR server, over all calls of this process.
     pub requests: usize,
 }
 
@@ -150,6 +154,7 @@ impl Settings {
         let server = server::read(&layers)?;
         let keys = layers.optional_text("keys.folder")?.map(PathBuf::from);
         let settings = Self {
+            authorization_servers: authorization_server::read(&layers, server.public_url.as_deref())?,
             ehrs: ehr::read(&layers, &server, keys.as_deref())?,
             smart: ehr::smart(&layers)?,
             server,
@@ -162,10 +167,15 @@ impl Settings {
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
-        addresses::check(&layers, &settings.server, &settings.cds_clients)?;
+        addresses::check(&layers, &settings)?;
         if settings.keys.is_none() && settings.cds_clients.iter().any(|client| client.backend.is_some()) {
             let remedy = "make keys with `prodrome keys new --folder keys` and name their folder";
             return Err(layers.unusable("keys.folder", "a client with `backend_token_url` needs our own keys", remedy));
+        }
+        if settings.keys.is_none() && settings.authorization_servers.iter().any(AuthorizationServer::wants_our_keys) {
+            let remedy = "make keys with `prodrome keys new --folder keys` and name their folder, or give a `client_secret_file`";
+            let why = "an authorization server with `introspection_url` and no secret needs our own keys";
+            return Err(layers.unusable("keys.folder", why, remedy));
         }
         Ok(settings)
     }

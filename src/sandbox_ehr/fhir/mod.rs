@@ -1,22 +1,24 @@
 //! The sandbox EHR's FHIR server: reads and searches of its synthetic patients, with a token whose scope lets them, page by
-//! page. Read only; one patient a search; parameters that it does not know are refused, never ignored.
+//! page. Read only; one patient a search, or the list of patients; parameters that it does not know are refused, never
+//! ignored. Where it stands open it asks for no token: for synthetic patients and clients that cannot have one.
 
+mod browser;
 mod practitioner;
 mod scope;
 
+pub use browser::pages;
 pub use scope::{Level, Scopes};
 
 use super::SandboxEhr;
 use super::authorization::Access;
-use super::chart::Resource;
+use super::chart::{Chart, Resource};
 use super::search::{Found, run};
+use super::searchset::{Link, Searchset};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use scope::{Interaction, Reach};
-use serde::Serialize;
 use serde_json::json;
-use serde_json::value::RawValue;
 use url::form_urlencoded;
 
 /// Entries of a page where nothing else is asked for, and at most.
@@ -29,6 +31,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
     routes
         .route("/fhir/metadata", web::get().to(metadata))
         .route("/fhir/Practitioner/{id}", web::get().to(practitioner::read))
+        .route("/fhir/{type}/_search", web::post().to(search_by_form))
         .route("/fhir/{type}/{id}", web::get().to(read))
         .route("/fhir/{type}", web::get().to(search));
 }
@@ -63,31 +66,61 @@ async fn read(ehr: Ehr, path: web::Path<(String, String)>, request: HttpRequest)
 }
 
 async fn search(ehr: Ehr, resource_type: web::Path<String>, request: HttpRequest) -> HttpResponse {
-    let patients = match patients(&ehr, &request, &resource_type, Interaction::Search) {
+    answer_search(&ehr, &request, &resource_type, request.query_string())
+}
+
+/// `POST Type/_search`: parameters in the body, in the address, or in both.
+async fn search_by_form(
+    ehr: Ehr,
+    resource_type: web::Path<String>,
+    request: HttpRequest,
+    form: String,
+) -> HttpResponse {
+    let parameters = format!("{}&{form}", request.query_string());
+    answer_search(&ehr, &request, &resource_type, &parameters)
+}
+
+fn answer_search(ehr: &SandboxEhr, request: &HttpRequest, resource_type: &str, parameters: &str) -> HttpResponse {
+    let patients = match patients(ehr, request, resource_type, Interaction::Search) {
         Ok(patients) => patients,
         Err(refusal) => return *refusal,
     };
     let invalid = |text: &str| outcome(StatusCode::BAD_REQUEST, "invalid", text);
-    let Some(asked) = Asked::read(request.query_string()) else { return invalid("a parameter cannot be read") };
-    let Some(patient) = &asked.patient else { return invalid("searches are within one patient: `patient=ID`") };
-    if patients.is_some_and(|only| only != *patient) {
-        return outcome(StatusCode::FORBIDDEN, "forbidden", "the token is for another patient");
+    let Some(asked) = Asked::read(parameters) else { return invalid("a parameter cannot be read") };
+    let charts: Vec<&Chart> = match (&asked.patient, patients) {
+        (Some(asked), Some(only)) if *asked != only => {
+            return outcome(StatusCode::FORBIDDEN, "forbidden", "the token is for another patient");
+        }
+        (Some(patient), _) => ehr.chart(patient).into_iter().collect(),
+        (None, _) if resource_type != "Patient" || !asked.names_ids_alone() => {
+            return invalid(
+                "searches are within one patient: `patient=ID`; patients are found by `_id` or all together",
+            );
+        }
+        (None, Some(only)) => ehr.chart(&only).into_iter().collect(),
+        (None, None) => ehr.charts.iter().collect(),
+    };
+    let mut found = Vec::new();
+    for chart in charts {
+        match run(&format!("{resource_type}?{}", asked.rest), chart) {
+            Ok(Found::Many(many)) => found.extend(many),
+            Ok(Found::One(one)) => found.extend(one),
+            Err(unfilled) => return invalid(&unfilled.to_string()),
+        }
     }
-    let found = ehr.chart(patient).map(|chart| run(&format!("{resource_type}?{}", asked.rest), chart)).transpose();
-    match found {
-        Ok(Some(Found::Many(found))) => fhir(asked.page(&format!("{}/{resource_type}", ehr.fhir_base()), &found)),
-        Ok(_) => fhir(asked.page(&format!("{}/{resource_type}", ehr.fhir_base()), &[])),
-        Err(unfilled) => invalid(&unfilled.to_string()),
-    }
+    fhir(asked.page(&ehr.fhir_base(), resource_type, &found))
 }
 
-/// The one patient that the bearer may ask about, or `None`: everyone.
+/// The one patient that the caller may ask about, or `None`: everyone.
 fn patients(
     ehr: &SandboxEhr,
     request: &HttpRequest,
     resource_type: &str,
     interaction: Interaction,
 ) -> Result<Option<String>, Box<HttpResponse>> {
+    if ehr.open && !request.headers().contains_key(AUTHORIZATION) {
+        return Ok(None);
+    }
     let grant = access(ehr, request)?.grant;
     match (grant.scopes.reach(resource_type, interaction), &grant.context.patient) {
         (Some(Reach::Everyone), _) => Ok(None),
@@ -144,45 +177,27 @@ impl Asked {
         Some(asked)
     }
 
+    /// Whether it asks for resources by their ids, or for all.
+    fn names_ids_alone(&self) -> bool {
+        self.rest.split('&').all(|pair| pair.is_empty() || pair.starts_with("_id="))
+    }
+
     /// This page of what was found, with the way to the next.
-    fn page(&self, address: &str, found: &[&Resource]) -> String {
+    fn page(&self, server: &str, resource_type: &str, found: &[&Resource]) -> String {
         let first = self.before.saturating_mul(self.count);
-        let entry = found.iter().skip(first).take(self.count).map(|one| Entry { resource: &one.body }).collect();
         let link = |relation, before: usize| {
             let mut query = form_urlencoded::Serializer::new(String::new());
             query.extend_pairs(self.rest.split('&').filter_map(|pair| pair.split_once('=')));
             query.append_pair("_count", &self.count.to_string()).append_pair("_page", &before.to_string());
-            Link { relation, url: format!("{address}?{}", query.finish()) }
+            Link { relation, url: format!("{server}/{resource_type}?{}", query.finish()) }
         };
         let mut links = vec![link("self", self.before)];
         if first.saturating_add(self.count) < found.len() {
             links.push(link("next", self.before + 1));
         }
-        let bundle = Bundle { resource_type: "Bundle", r#type: "searchset", total: found.len(), link: links, entry };
-        serde_json::to_string(&bundle).unwrap_or_default()
+        let page = Searchset::new(server, resource_type, found, (first, self.count), links);
+        serde_json::to_string(&page).unwrap_or_default()
     }
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Bundle<'a> {
-    resource_type: &'static str,
-    r#type: &'static str,
-    total: usize,
-    link: Vec<Link>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    entry: Vec<Entry<'a>>,
-}
-
-#[derive(Serialize)]
-struct Link {
-    relation: &'static str,
-    url: String,
-}
-
-#[derive(Serialize)]
-struct Entry<'a> {
-    resource: &'a RawValue,
 }
 
 fn fhir(body: String) -> HttpResponse {

@@ -5,7 +5,7 @@
 
 use crate::trust::Refusal;
 use crate::trust::key_source::Keys;
-use crate::trust::token::{self, Audience, Typ};
+use crate::trust::token::{self, Audience, Kind};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -70,8 +70,8 @@ pub async fn user(
     expected: &Expected<'_>,
     now: Timestamp,
 ) -> Result<Option<String>, IdTokenRefusal> {
-    let header = token::header(id_token, Typ::Optional, expected.algorithms)?;
-    let key = keys.find(&header.kid).await?;
+    let header = token::header(id_token, Kind::Id, expected.algorithms)?;
+    let key = keys.find(header.kid.as_deref()).await?;
     if !key.verifies(header.algorithm) {
         return Err(Refusal::KeyNotForAlgorithm.into());
     }

@@ -18,6 +18,7 @@ pub use session::{Bearer, SmartSession};
 
 use super::router::{open, read, submit};
 use super::state::State;
+use crate::platform::clock;
 use crate::platform::expiring::Expiring;
 use crate::platform::settings::{Mode, Settings, SettingsError};
 use crate::trust::OwnKeys;
@@ -31,7 +32,7 @@ use actix_web::middleware::Next;
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{Error, HttpRequest, HttpResponse};
 use callback::Pending;
-use cookies::Cookies;
+use cookies::{Cookie, Cookies};
 use session::Sessions;
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -84,6 +85,12 @@ impl SmartApp {
         }))
     }
 
+    /// The session of this browser, which lasts longer by being looked at.
+    fn session(&self, request: &HttpRequest) -> Result<Arc<SmartSession>, Refused> {
+        let secret = self.cookies.get(request, Cookie::Session).ok_or(Refused::NoSession)?;
+        self.sessions.find(&secret, clock::now()).ok_or(Refused::NoSession)
+    }
+
     fn client(&self, name: &str) -> Option<&Arc<SmartClient>> {
         self.clients.iter().find(|client| client.ehr.name == name)
     }
@@ -119,7 +126,9 @@ pub async fn protect(
     let mut response = next.call(request).await?;
     let headers = response.headers_mut();
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(
         CONTENT_SECURITY_POLICY,

@@ -59,7 +59,10 @@ pub fn opened(session: &SmartSession) -> Markup {
                 dt { "May read" } dd { @for scope in session.scope.split_whitespace() { code { (scope) } " " } }
                 @if let Some(card) = &session.card { dt { "Opened from a card of" } dd { (card.service) } }
             }
-            form method="post" action="/smart/logout" { button type="submit" { "Close this patient" } }
+            form method="post" action="/smart/logout" {
+                input type="hidden" name="token" value=(session.form_token);
+                button type="submit" { "Close this patient" }
+            }
         },
     )
 }

@@ -6,6 +6,7 @@ use crate::platform::expiring::{Expiring, secret};
 use crate::trust::AccessToken;
 use crate::trust::smart_client::{Endpoints, FinishError, SmartClient, Tokens};
 use crate::trust::token_endpoint::TokenEndpointError;
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,6 +34,8 @@ pub struct SmartSession {
     pub need_patient_banner: bool,
     /// The card that opened it; `None`: none did.
     pub card: Option<OpenedCard>,
+    /// Comes back with every form of its pages (`token`): a page of another site cannot know it.
+    pub form_token: String,
     endpoints: Arc<Endpoints>,
     /// `None` once the EHR refused to renew. Locked while it renews.
     tokens: Arc<tokio::sync::Mutex<Option<Tokens>>>,
@@ -72,10 +75,16 @@ impl SmartSession {
             scope,
             need_patient_banner,
             card,
+            form_token: secret(),
             endpoints,
             tokens: Arc::new(tokio::sync::Mutex::new(Some(tokens))),
             ends: now + life,
         }
+    }
+
+    /// Whether a form with this token is of one of its pages.
+    pub fn sent(&self, token: &str) -> bool {
+        verify_slices_are_equal(token.as_bytes(), self.form_token.as_bytes()).is_ok()
     }
 
     /// A token that can be used now, renewed if need be; `None` where the EHR has to launch the app again. Runs on a web

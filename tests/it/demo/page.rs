@@ -39,9 +39,16 @@ impl Page {
         crate::web::logs::keep();
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");
-        let data = Some(folder.path().into());
-        let (backend_jwks, clients, signature) = (None, None, CallSignature::Es384);
-        let arguments = Demo { bind: free, page: free, data, patients, backend_jwks, clients, signature };
+        let arguments = Demo {
+            bind: free,
+            page: free,
+            data: Some(folder.path().into()),
+            patients,
+            backend_jwks: None,
+            open_fhir: false,
+            clients: None,
+            signature: CallSignature::Es384,
+        };
         let load = |_: &_| Ok(Arc::new(AgeOracle::new(Duration::ZERO)) as Arc<_>);
         let mut demo = start_with(&arguments, load).await.expect("a running demo");
         demo.server.ready().await.expect("a ready server");
@@ -227,6 +234,13 @@ async fn opening_a_chart_in_the_past_answers_as_of_then() {
 async fn the_ready_made_request_is_answered_like_the_page_says() {
     let page = Page::start().await;
     let request = page.get(&format!("/patients/{ELDERLY}/patient-view.json")).await;
+    let sent: serde_json::Value = serde_json::from_str(&request.text).expect("JSON");
+    let (fhir, observations) = (sent["fhirServer"].as_str().expect("a server"), &sent["prefetch"]["observations"]);
+    assert_eq!(observations["link"][0]["url"], format!("{fhir}/Observation?patient={ELDERLY}"));
+    for entry in observations["entry"].as_array().expect("entries") {
+        let id = entry["resource"]["id"].as_str().expect("an id");
+        assert_eq!(entry["fullUrl"], format!("{fhir}/Observation/{id}"));
+    }
     assert_eq!(request.status, 200, "{}", request.text);
     let url = format!("{}/cds-services/early-detection", page.demo.cds);
     let call = awc::Client::default().post(url).content_type("application/json").send_body(request.text);

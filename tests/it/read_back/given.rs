@@ -46,6 +46,29 @@ async fn ch_103_a_prefetch_in_part_is_completed_and_ch_111_a_first_page_is_read_
 }
 
 #[actix_web::test]
+async fn ch_112_the_pages_after_a_first_one_are_read_with_the_token_and_the_first_is_kept() {
+    let sandbox = Sandbox::start();
+    let app = app_reading(&[&sandbox.fhir()]).await;
+    let mut whole = whole_prefetch(&templates(&app).await);
+    // Only the call brings it: were the key read again, it would be gone.
+    let brought = json!({"resource": {"resourceType": "Condition", "id": "brought",
+        "subject": {"reference": format!("Patient/{PATIENT}")}, "recordedDate": "2016-02-02",
+        "code": {"coding": [{"system": "http://snomed.info/sct", "code": "99999"}]}}});
+    let entries = whole["conditions"]["entry"].as_array_mut().expect("entries");
+    entries.insert(0, brought.clone());
+    let total = entries.len();
+    whole["conditions"]["total"] = total.into();
+    let mut page = whole.clone();
+    let next = format!("{}/Condition?patient={PATIENT}&_count=100", sandbox.fhir());
+    page["conditions"] = json!({"resourceType": "Bundle", "type": "searchset", "total": total, "entry": [brought],
+        "link": [{"relation": "next", "url": next}]});
+    let expected = cards(&asked(&app, &sandbox.call(whole, &sandbox.whole)).await);
+    assert_eq!(cards(&asked(&app, &sandbox.call(page.clone(), &sandbox.whole)).await), expected);
+    let unread = asked(&app, &sandbox.call(page, &sandbox.narrow)).await;
+    assert!(detail(&unread).contains("Not sent, or not whole: `conditions`"), "{}", detail(&unread));
+}
+
+#[actix_web::test]
 async fn a_token_that_is_over_is_not_used() {
     let server = KeyServer::start(Publishes::Document("{}".into()));
     let app = app_reading(&[&server.url()]).await;
@@ -209,5 +232,20 @@ async fn the_sandbox_lets_nobody_read_without_a_token_that_lets_them() {
         ("/Condition?patient=chart-1&nonsense=1", Some(&*sandbox.whole), 400),
     ] {
         assert_eq!(get(path, token).await, status, "{path} {token:?}");
+    }
+}
+
+#[actix_web::test]
+async fn every_entry_of_the_sandbox_says_where_its_resource_is_and_why_it_is_there() {
+    let sandbox = Sandbox::start();
+    let url = format!("{}/Condition?patient={PATIENT}&_count=3", sandbox.fhir());
+    let mut answer = awc::Client::default().get(url).bearer_auth(&sandbox.whole).send().await.expect("an answer");
+    let page: Value = answer.json().await.expect("JSON");
+    let entries = page["entry"].as_array().expect("entries");
+    assert_eq!(entries.len(), 3);
+    for entry in entries {
+        let id = entry["resource"]["id"].as_str().expect("an id");
+        assert_eq!(entry["fullUrl"], format!("{}/Condition/{id}", sandbox.fhir()));
+        assert_eq!(entry["search"]["mode"], "match");
     }
 }

@@ -5,5 +5,5 @@
 mod backend;
 mod given;
 mod keys;
-mod sandbox;
+pub mod sandbox;
 mod servers;

@@ -2,7 +2,9 @@
 
 use actix_web::web::{self, Query};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
-use prodrome::decision_support::read_back::{FhirBase, FhirReader, Leave, Unread, Wanted, read_back};
+use prodrome::decision_support::read_back::{
+    FhirBase, FhirReader, KeyQuery, Leave, SentPage, Unread, Wanted, read_back,
+};
 use prodrome::platform::settings::FhirLimits;
 use prodrome::trust::AccessToken;
 use std::collections::HashMap;
@@ -10,21 +12,34 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-/// A FHIR server, and the `Authorization` headers that it saw.
+/// A request that a FHIR server saw.
+struct Seen {
+    /// Path and query, without the base.
+    query: String,
+    authorization: Option<String>,
+}
+
 struct FhirServer {
     base: FhirBase,
-    seen: Arc<Mutex<Vec<Option<String>>>>,
+    seen: Arc<Mutex<Vec<Seen>>>,
     calls: Arc<AtomicUsize>,
+}
+
+impl FhirServer {
+    fn asked(&self) -> Vec<String> {
+        self.seen.lock().unwrap().iter().map(|seen| seen.query.clone()).collect()
+    }
 }
 
 async fn answer(
     request: HttpRequest,
     page: Query<HashMap<String, String>>,
-    seen: web::Data<Mutex<Vec<Option<String>>>>,
+    seen: web::Data<Mutex<Vec<Seen>>>,
     calls: web::Data<AtomicUsize>,
 ) -> HttpResponse {
-    let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
-    seen.lock().unwrap().push(header);
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok()).map(str::to_owned);
+    let query = request.uri().to_string().replacen("/fhir/", "", 1);
+    seen.lock().unwrap().push(Seen { query, authorization });
     let call = calls.fetch_add(1, Ordering::SeqCst);
     let bundle = |id: usize, next: Option<String>| {
         let link = next.map(|url| format!(r#""link":[{{"relation":"next","url":"{url}"}}],"#)).unwrap_or_default();
@@ -81,6 +96,24 @@ fn small() -> FhirLimits {
 async fn read(server: &FhirServer, query: &str) -> Result<String, Unread> {
     let reader = FhirReader::new(small());
     reader.read(&server.base, query, None, &reader.budget()).await
+}
+
+fn key_query(key: &str, query: &str) -> KeyQuery {
+    KeyQuery { key: key.to_owned(), query: query.to_owned(), after: None }
+}
+
+/// The conditions, of which a first page came whose next one is said to be there.
+fn begun(server: &FhirServer, next: &str) -> Wanted {
+    let page = r#"{"resourceType":"Bundle","total":4,"entry":[{"resource":{"resourceType":"Condition","id":"sent"}}],
+        "link":[{"relation":"next","url":"x"}]}"#;
+    let after = Some(SentPage { page: page.to_owned(), next: server.base.link(next).expect("a link of the server") });
+    let queries = vec![KeyQuery { after, ..key_query("conditions", "Condition?patient=p") }];
+    Wanted { base: server.base.clone(), leave: Leave::Open, queries }
+}
+
+/// What is read with this patience, in which a whole answer comes and a slow one does not.
+async fn within_a_second<T>(reading: impl Future<Output = T>) -> T {
+    tokio::time::timeout(Duration::from_secs(1), reading).await.expect("an answer within a second")
 }
 
 fn ids(bundle: &str) -> (Vec<String>, bool) {
@@ -141,14 +174,13 @@ async fn slow_answers_end_at_the_deadline_and_the_others_are_kept() {
     let server = fhir_server();
     let reader = FhirReader::new(small());
     let token: AccessToken = AccessToken::of("secret".into());
-    let queries =
-        vec![("slow".to_owned(), "Slow?patient=p".to_owned()), ("conditions".into(), "Condition?patient=p".into())];
+    let queries = vec![key_query("slow", "Slow?patient=p"), key_query("conditions", "Condition?patient=p")];
     let leave = Leave::Given { token, until: Instant::now() + Duration::from_secs(300) };
     let wanted = Wanted { base: server.base.clone(), leave, queries };
     let read = read_back(&reader, wanted, Instant::now() + Duration::from_millis(700)).await;
     assert_eq!(read[0].document.as_ref().unwrap_err(), &Unread::TooLate);
     assert!(read[1].document.is_ok());
-    assert!(server.seen.lock().unwrap().iter().all(|header| header.as_deref() == Some("Bearer secret")));
+    assert!(server.seen.lock().unwrap().iter().all(|seen| seen.authorization.as_deref() == Some("Bearer secret")));
 }
 
 #[actix_web::test]
@@ -170,4 +202,73 @@ async fn answers_that_come_at_the_same_time_share_what_one_call_may_take() {
     let mut came = [a, b, c].map(|answer| answer.is_ok());
     came.sort_unstable();
     assert_eq!(came, [false, true, true], "three answers took more than two may");
+}
+
+#[actix_web::test]
+async fn a_server_that_hangs_takes_no_place_from_another() {
+    let (hanging, well) = (fhir_server(), fhir_server());
+    // More than the client library itself would let be open at a time.
+    let limits = FhirLimits { requests: 120, ..small() };
+    let reader = FhirReader::new(limits);
+    let budget = reader.budget();
+    let slow = futures_util::future::join_all(
+        (0..2 * limits.requests).map(|_| reader.read(&hanging.base, "Slow?patient=p", None, &budget)),
+    );
+    let other = async {
+        while hanging.calls.load(Ordering::SeqCst) < limits.requests {
+            tokio::task::yield_now().await;
+        }
+        within_a_second(reader.read(&well.base, "Condition?patient=p", None, &budget)).await
+    };
+    let read = tokio::select! { read = other => read, _ = slow => panic!("the slow server answered") };
+    assert_eq!(ids(&read.unwrap()).0.len(), 3);
+    assert_eq!(hanging.calls.load(Ordering::SeqCst), limits.requests, "one server was asked too much at a time");
+}
+
+#[actix_web::test]
+async fn the_pause_before_a_second_try_is_anothers_turn() {
+    let server = fhir_server();
+    let reader = FhirReader::new(FhirLimits { requests: 1, ..small() });
+    let budget = reader.budget();
+    let (flaky, patient) = futures_util::join!(
+        reader.read(&server.base, "Flaky?patient=p", None, &budget),
+        reader.read(&server.base, "Patient/p", None, &budget)
+    );
+    assert!(flaky.is_ok() && patient.is_ok());
+    assert_eq!(server.asked(), ["Flaky?patient=p", "Patient/p", "Flaky?patient=p"]);
+}
+
+#[actix_web::test]
+async fn ch_112_a_page_that_came_is_read_on_and_not_again() {
+    let server = fhir_server();
+    let reader = FhirReader::new(small());
+    let read = read_back(&reader, begun(&server, "Condition?page=2"), Instant::now() + small().patience).await;
+    let whole = read[0].document.as_ref().unwrap();
+    assert_eq!(ids(whole), (vec!["sent".into(), "c2".into(), "c3".into()], false));
+    assert_eq!(serde_json::from_str::<serde_json::Value>(whole).unwrap()["total"], 4, "the first page knew of four");
+    assert_eq!(server.asked(), ["Condition?page=2", "Condition?page=3"]);
+}
+
+#[actix_web::test]
+async fn a_page_whose_next_one_is_gone_or_no_page_is_read_anew_and_a_refusal_is_final() {
+    for (next, read_anew) in
+        [("Nothing/2", true), ("Words?page=2", true), ("Patient/p", true), ("Denied?page=2", false)]
+    {
+        let server = fhir_server();
+        let reader = FhirReader::new(small());
+        let read = read_back(&reader, begun(&server, next), Instant::now() + small().patience).await;
+        match read_anew {
+            true => assert_eq!(ids(read[0].document.as_ref().unwrap()).0, ["c1", "c2", "c3"], "{next}"),
+            false => assert_eq!(read[0].document, Err(Unread::Forbidden)),
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_page_that_came_counts_as_one_of_the_pages() {
+    let server = fhir_server();
+    let reader = FhirReader::new(small());
+    let read = read_back(&reader, begun(&server, "Endless?page=2"), Instant::now() + small().patience).await;
+    let (found, more) = ids(read[0].document.as_ref().unwrap());
+    assert_eq!((found.len(), more), (small().pages, true));
 }

@@ -14,11 +14,12 @@ async fn a_handle_is_good_once_for_its_patient_at_its_server_until_its_time_is_o
     let opened = Database::open(database.url()).await.expect("open");
     let (handles, start) = (CardHandles::new(opened.clone()), Timestamp::from_second(1_777_881_600).expect("a time"));
     let cards = [Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4(), Uuid::new_v4()];
-    let given = handles.give(ANN, "early-detection", &cards, start).await.expect("given");
+    let card = |card: Uuid| OpenedCard { service: "early-detection".into(), card, phenotype: Some("ckd".into()) };
+    let given = handles.give(ANN, cards.map(card).into(), start).await.expect("given");
     assert!(given.iter().all(|handle| handle.len() == 64) && given[0] != given[1]);
     let redeem = async |number: usize, about, at| handles.redeem(&given[number], about, at).await.expect("asked");
     let late = start + LIFE;
-    let first = Redeemed::Card(OpenedCard { service: "early-detection".into(), card: cards[0] });
+    let first = Redeemed::Card(card(cards[0]));
     assert_eq!(redeem(0, ANN, late - std::time::Duration::from_millis(1)).await, first);
     assert_eq!(redeem(0, ANN, start).await, Redeemed::Unknown, "used");
     assert_eq!(redeem(1, About { patient: "bob", ..ANN }, start).await, Redeemed::OfAnother);
@@ -33,7 +34,8 @@ async fn a_handle_is_good_once_for_its_patient_at_its_server_until_its_time_is_o
     let found = [one, other].into_iter().filter(|redeemed| matches!(redeemed, Redeemed::Card(_))).count();
     assert_eq!(found, 1, "two at once");
     // Rows whose time is over go when others come.
-    let fresh = handles.give(ANN, "early-detection", &cards[..1], late + LIFE).await.expect("given");
+    let fresh =
+        handles.give(ANN, vec![OpenedCard { phenotype: None, ..card(cards[0]) }], late + LIFE).await.expect("given");
     let rows: i64 = sqlx::query_scalar("select count(*) from card_handle")
         .fetch_one(&database.connect().await)
         .await

@@ -37,6 +37,7 @@ impl Clinic {
             patients: Some(patients),
             backend_jwks: None,
             clients: None,
+            open_fhir: false,
             signature: CallSignature::Es384,
         };
         let load = |_: &_| Ok(Arc::new(AgeOracle::new(Duration::ZERO)) as Arc<_>);

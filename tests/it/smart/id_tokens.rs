@@ -82,6 +82,22 @@ async fn no_forged_or_foreign_id_token_opens_a_session() {
 }
 
 #[actix_web::test]
+async fn a_token_that_names_no_key_is_verified_by_the_only_one() {
+    let (ehr, browser) = (TestEhr::start(), Browser::default());
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    for (header, status) in [(Header::new(Algorithm::RS256), 303), (Header { typ: None, ..Header::default() }, 502)] {
+        let sent = server.launch(&browser, &ehr.fhir()).await;
+        let claims = ehr.claims(&sent.parameter("nonce"));
+        let key = if status == 303 { rsa() } else { EncodingKey::from_secret(public_key().to_string().as_bytes()) };
+        let mut answer = tokens();
+        answer["id_token"] = jsonwebtoken::encode(&header, &claims, &key).expect("signed").into();
+        ehr.answers(200, answer);
+        let query = [("code", "c"), ("state", &*sent.parameter("state"))];
+        assert_eq!(server.come_back(&browser, "north", &query).await.status, status, "{:?}", header.alg);
+    }
+}
+
+#[actix_web::test]
 async fn a_good_id_token_says_who_looks_and_a_user_of_another_server_is_nobody() {
     let (ehr, browser) = (TestEhr::start(), Browser::default());
     let server = Server::at(&[("north", &ehr.fhir(), "")]).await;

@@ -47,6 +47,27 @@ async fn the_shape_of_the_prefetch_makes_no_difference() {
 }
 
 #[actix_web::test]
+async fn ch_109_a_key_that_nobody_asked_for_changes_no_word() {
+    let app = TestApp::start().await;
+    let told = async |prefetch: Value| {
+        let answer = post(&app, &call(INSTANCE, prefetch)).await;
+        cards(&answer).into_iter().map(|card| [card["summary"].clone(), card["detail"].clone()]).collect::<Vec<_>>()
+    };
+    let without = told(bundle_per_type()).await;
+    assert!(!without.is_empty());
+    let (claim, basic) = (json!({"resourceType": "Claim", "id": "c"}), json!({"resourceType": "Basic", "id": "b"}));
+    let bundle = json!({"resourceType": "Bundle", "type": "collection", "entry": [{"resource": claim}]});
+    for unasked in [basic, bundle] {
+        let mut more = bundle_per_type();
+        more["unasked"] = unasked;
+        assert_eq!(told(more).await, without);
+    }
+    let mut unread = bundle_per_type();
+    unread["unasked"] = json!({"resourceType": "Condition", "id": "c", "subject": {"reference": "Patient/another"}});
+    assert!(told(unread).await[0][1].to_string().contains("about another patient"), "what is asked for is told of");
+}
+
+#[actix_web::test]
 async fn a_second_call_of_the_same_chart_comes_from_the_cache_with_uuids_of_its_own() {
     let app = TestApp::start().await;
     let first = post(&app, &call(INSTANCE, one_bundle())).await;

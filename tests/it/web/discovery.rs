@@ -40,8 +40,8 @@ async fn ch_032_ch_037_one_id_stands_for_several_hooks_patient_view_last_and_eve
         let expected = [
             "early-detection encounter-start",
             "early-detection patient-view",
-            "order-outlook order-select",
             "order-outlook order-sign",
+            "order-outlook order-select",
             "readmission-risk encounter-discharge",
         ];
         assert_eq!(pairs, expected, "{path}");

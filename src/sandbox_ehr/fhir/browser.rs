@@ -1,0 +1,42 @@
+//! Pages of other origins at the FHIR server: SMART apps and other EHRs' clients that run in a browser.
+//!
+//! Every origin, never with credentials: what a page may read is settled by the token that it sends, or by the whole
+//! server standing open.
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
+use actix_web::http::header::{self, HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpResponse};
+
+const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
+const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
+
+/// Answers preflights below `/fhir`, and lets pages read the answers there, errors too.
+pub async fn pages(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    if !request.path().starts_with("/fhir/") || !request.headers().contains_key(header::ORIGIN) {
+        return Ok(next.call(request).await?.map_into_boxed_body());
+    }
+    let preflight =
+        request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
+    let private_network = request.headers().contains_key(ASKS_PRIVATE_NETWORK);
+    let mut response = match preflight {
+        true => request.into_response(HttpResponse::NoContent().finish()),
+        false => next.call(request).await?.map_into_boxed_body(),
+    };
+    let mut say = |name, value| response.headers_mut().insert(name, HeaderValue::from_static(value));
+    say(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*");
+    if preflight {
+        say(header::ACCESS_CONTROL_ALLOW_METHODS, "GET, POST, OPTIONS");
+        say(header::ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type, accept");
+        say(header::ACCESS_CONTROL_MAX_AGE, "600");
+        if private_network {
+            say(ALLOWS_PRIVATE_NETWORK, "true");
+        }
+    }
+    Ok(response)
+}
