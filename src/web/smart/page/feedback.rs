@@ -67,7 +67,7 @@ pub(super) fn of_launch_card(drawn: &Drawn<'_>) -> Markup {
     };
     html! {
         div .panel .launched {
-            p { "Opened from a card of " strong { (service.title) } "." }
+            p { "This page was opened from a card of " strong { (service.title) } "." }
             (controls(drawn, "the card that led here", (card.uuid, &card.service), &service.override_reasons))
         }
     }
