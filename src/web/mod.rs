@@ -16,5 +16,6 @@ pub mod operations;
 pub mod problem;
 pub mod router;
 pub mod server;
+pub mod smart;
 pub mod state;
 pub mod tls;

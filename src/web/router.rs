@@ -8,6 +8,7 @@ use super::fhir::{batch, capability, openapi, operations as api_operations};
 use super::jwks;
 use super::operations::{health, metrics};
 use super::problem::Problem;
+use super::smart::page::assets;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
@@ -36,6 +37,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read("/openapi.json", openapi::document))
         .service(read("/docs", openapi::page))
         .service(read("/docs/style.css", openapi::style))
+        // Clinicians' browsers.
+        .service(read("/smart/assets/{edition}/{name}", assets::asset))
         // EHRs that give tokens to us.
         .service(read("/.well-known/jwks.json", jwks::jwks))
         // Operators and their machines.

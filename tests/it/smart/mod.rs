@@ -1,0 +1,3 @@
+//! The app that an EHR opens beside a chart.
+
+mod page;
