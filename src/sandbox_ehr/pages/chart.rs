@@ -119,6 +119,7 @@ fn time_machine(chart: &Chart, opening: Opening) -> Markup {
                 button type="submit" { "Go there" }
                 @if opening.as_of.is_some() { a .button href={ "/patients/" (chart.id) } { "Back to today" } }
             }
+            p { a href={ "/patients/" (chart.id) "/time-machine" } { "Time machine: the whole life, visit by visit" } }
         }
     }
 }
