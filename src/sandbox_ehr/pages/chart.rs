@@ -56,7 +56,10 @@ pub fn chart(chart: &Chart, opening: Opening, decisions: &[Decision], answer: Op
                 }
                 div .chart {
                     section .panel aria-labelledby="life" {
-                        h2 #life { "The record by age" }
+                        div .panel-head {
+                            h2 #life { "The record by age" }
+                            a .button href={ "/patients/" (chart.id) "/time-machine" } { "Time machine" }
+                        }
                         @match lifeline(chart, opening.now, opening.as_of.map(|_| opening.moment())) {
                             Some(picture) => (picture),
                             None => p .quiet { "The birth date is not known." },
@@ -119,7 +122,6 @@ fn time_machine(chart: &Chart, opening: Opening) -> Markup {
                 button type="submit" { "Go there" }
                 @if opening.as_of.is_some() { a .button href={ "/patients/" (chart.id) } { "Back to today" } }
             }
-            p { a href={ "/patients/" (chart.id) "/time-machine" } { "Time machine: the whole life, visit by visit" } }
         }
     }
 }

@@ -45,6 +45,11 @@ impl Span {
         format!("{:.2}%", self.share(day))
     }
 
+    /// "first shown at 54"
+    fn aged(&self, words: &str, day: Date) -> String {
+        self.birth.map_or_else(|| words.to_owned(), |birth| format!("{words} at {}", years_between(birth, day)))
+    }
+
     fn holds(&self, day: Date) -> bool {
         day >= self.first
     }
@@ -63,6 +68,11 @@ impl Span {
     }
 }
 
+/// Full years.
+fn years_between(birth: Date, day: Date) -> i16 {
+    day.year() - birth.year() - i16::from((day.month(), day.day()) < (birth.month(), birth.day()))
+}
+
 /// One outcome: risk and average where a card told them, else only the card.
 pub fn curve_picture(span: &Span, curve: &Curve, asked: &[Date], cursor: Option<Date>) -> Markup {
     let end = axis_end(curve);
@@ -75,9 +85,9 @@ pub fn curve_picture(span: &Span, curve: &Curve, asked: &[Date], cursor: Option<
             }
             @if let Some((_, day)) = curve.recorded.as_ref().filter(|(_, day)| span.holds(*day)) {
                 line .recorded x1=(span.place(*day)) x2=(span.place(*day)) y1="20" y2=(BOTTOM) {}
-                (label(span, *day, 28.0, "recorded-name", "in the record"))
+                (label(span, *day, 28.0, "recorded-name", &span.aged("in the record", *day)))
             }
-            @if let Some(first) = curve.points.first() { (label(span, first.day, 12.0, "first-name", "first shown")) }
+            @if let Some(first) = curve.points.first() { (label(span, first.day, 12.0, "first-name", &span.aged("first shown", first.day))) }
             @for pair in curve.points.windows(2) { (joined(span, end, pair)) }
             @for (place, point) in curve.points.iter().enumerate() { (mark(span, end, point, place == 0)) }
             (cursor_line(span, cursor, HEIGHT))

@@ -23,7 +23,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Moments that are asked at once, whatever the number of journeys: a server has other things to do.
-pub const AT_ONCE: usize = 3;
+pub const AT_ONCE: usize = 2;
 
 /// A card, and the service that showed it.
 #[derive(Clone, Debug)]

@@ -10,6 +10,11 @@ use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
+use std::time::Duration;
+
+/// How often a busy service is asked for one moment, and after what pause.
+const TRIES: usize = 5;
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// Asks every moment of a journey that has begun, and remembers what came.
 pub async fn travel(ehr: &SandboxEhr, client: &Client, chart: &Chart, journey: Journey) {
@@ -36,12 +41,29 @@ pub async fn travel(ehr: &SandboxEhr, client: &Client, chart: &Chart, journey: J
 async fn asked(ehr: &SandboxEhr, client: &Client, chart: &Chart, services: &[Service], day: Date) -> Answer {
     let mut answer = Answer::default();
     for service in services {
-        match fired(ehr, client, chart, service, day).await {
+        match patiently(ehr, client, chart, service, day).await {
             Ok(told) => answer.told.extend(told),
             Err(error) => answer.faults.push(error.to_string()),
         }
     }
     answer
+}
+
+/// Asks again where the service says that it is busy: it serves others too.
+async fn patiently(
+    ehr: &SandboxEhr,
+    client: &Client,
+    chart: &Chart,
+    service: &Service,
+    day: Date,
+) -> Result<Vec<Told>, CallError> {
+    for _ in 1..TRIES {
+        match fired(ehr, client, chart, service, day).await {
+            Err(CallError::Refused(_, 503, _)) => actix_web::rt::time::sleep(PAUSE).await,
+            answered => return answered,
+        }
+    }
+    fired(ehr, client, chart, service, day).await
 }
 
 async fn fired(

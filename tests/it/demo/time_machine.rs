@@ -14,7 +14,7 @@ async fn travelled(page: &Page, patient: &str) -> String {
 
 /// The days of the table, in order.
 fn days(drawn: &str) -> Vec<String> {
-    let rows = drawn.split("<tbody>").nth(1).expect("a table").split("<th scope=\"row\">").skip(1);
+    let rows = drawn.split_once("id=\"moments\"").expect("a table").1.split("<th scope=\"row\">").skip(1);
     rows.map(|row| row.split_once("\">").expect("a link").1.split('<').next().unwrap_or_default().to_owned()).collect()
 }
 
