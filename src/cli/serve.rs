@@ -15,7 +15,7 @@ use crate::platform::telemetry::{logging, metrics};
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
-use crate::trust::{OwnKeys, OwnKeysError, Trust};
+use crate::trust::{AccessTrust, OwnKeys, OwnKeysError, Trust};
 use crate::web::server::{Bound, bind};
 use crate::web::state::{Parts, State};
 use crate::web::tls;
@@ -46,6 +46,8 @@ Addresses:
   POST /cds-services/ID             one hook call, answered with cards
   POST /cds-services/ID/feedback    what was done with a card
        /v3/cds-services ...         the same for clients that speak CDS Hooks 3.0
+  POST /fhir/$assess-risk           our own API: a chart's risks; /fhir/$embed: the model's state; /fhir: a batch
+  GET  /fhir/metadata  /docs        what the API offers, for machines and for people (docs/guides/api.md)
   GET  /.well-known/jwks.json       public halves of our own keys, where [keys] names a folder
   GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
 
@@ -138,7 +140,8 @@ pub fn start_on(
     let trust = Trust::new(&settings)?;
     let tls = settings.server.tls.as_ref().map(tls::configuration).transpose()?;
     let own_keys = settings.keys.as_deref().map(own_keys).transpose()?;
-    let state = Data::new(State::new(&settings, trust, own_keys, metrics::start()));
+    let access = AccessTrust::new(&settings.authorization_servers, own_keys.as_ref())?;
+    let state = Data::new(State::new(&settings, (trust, access), own_keys, metrics::start()));
     ReadyChanged { ready: false, model: "" }.emit();
     let (address, scheme) = (bound.address, if tls.is_some() { "https" } else { "http" });
     let (handle, server) = bound.start(&settings.server, state.clone(), tls)?;

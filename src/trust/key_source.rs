@@ -6,7 +6,7 @@
 use super::Refusal;
 use super::fetch::{FetchError, fetch};
 use super::key_set::{Key, KeySet};
-use crate::platform::settings::{self, CdsClient, KeySource, SettingsError};
+use crate::platform::settings::{self, KeySource, SettingsError};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -27,10 +27,11 @@ pub enum Keys {
 
 impl Keys {
     /// Reads a file at once; an address is left for the first call that needs it.
-    pub fn new(client: &CdsClient) -> Result<Self, SettingsError> {
-        match &client.keys {
-            KeySource::File(path) => Ok(Self::File(read(path, &client.name)?)),
-            KeySource::Url(url) => Ok(Self::Url(Arc::new(Published::new(&client.name, url)))),
+    /// `client` is whom the log names: a client, or an authorization server, which `setting` tells.
+    pub fn new(setting: &str, client: &str, source: &KeySource) -> Result<Self, SettingsError> {
+        match source {
+            KeySource::File(path) => Ok(Self::File(read(path, setting, client)?)),
+            KeySource::Url(url) => Ok(Self::Url(Arc::new(Published::new(client, url)))),
         }
     }
 
@@ -51,9 +52,10 @@ impl Keys {
     }
 }
 
-fn read(path: &Path, client: &str) -> Result<KeySet, SettingsError> {
+fn read(path: &Path, setting: &str, client: &str) -> Result<KeySet, SettingsError> {
     let shown = path.display().to_string();
-    let unusable = |reason: &str, remedy: &str| settings::unusable("cds_client.jwks_file", &shown, reason, remedy);
+    let unusable =
+        |reason: &str, remedy: &str| settings::unusable(&format!("{setting}.jwks_file"), &shown, reason, remedy);
     let document = std::fs::read(path)
         .map_err(|error| unusable(&error.to_string(), "give the path of the client's JWK Set or use `jwks_url`"))?;
     let set = KeySet::read(&document)

@@ -6,6 +6,7 @@ use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// The longest token that is looked at, in bytes.
 const MOST_BYTES: usize = 8 * 1024;
@@ -56,12 +57,38 @@ pub struct Header {
     pub jku: Option<String>,
 }
 
-/// Reads the header of a token that `algorithms` may sign.
-pub fn header(token: &str, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
+/// What a token is for. Each kind has a `typ` of its own, so that none passes for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Signs one CDS Hooks call.
+    Call,
+    /// An access token (RFC 9068).
+    Access,
+}
+
+impl Kind {
+    /// Names of its media type, with and without `application/`.
+    fn of(self, typ: &str) -> bool {
+        let names = match self {
+            Self::Call => ["JWT", "application/jwt"],
+            Self::Access => ["at+jwt", "application/at+jwt"],
+        };
+        names.iter().any(|name| typ.eq_ignore_ascii_case(name))
+    }
+
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Call => Refusal::Type,
+            Self::Access => Refusal::NoAccessToken,
+        }
+    }
+}
+
+/// Reads the header of a token of this kind that `algorithms` may sign.
+pub fn header(token: &str, kind: Kind, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Header)?;
-    let is_jwt = |typ: &str| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt");
-    if !header.typ.as_deref().is_some_and(is_jwt) {
-        return Err(Refusal::Type);
+    if !header.typ.as_deref().is_some_and(|typ| kind.of(typ)) {
+        return Err(kind.refusal());
     }
     if !algorithms.contains(&header.alg) {
         return Err(Refusal::Algorithm);
@@ -93,12 +120,12 @@ enum Audience {
 }
 
 /// Verifies the signature and reads the claims, which are not checked yet.
-pub fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Refusal> {
+pub fn claims<T: DeserializeOwned>(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<T, Refusal> {
     let mut only_the_signature = Validation::new(algorithm);
     only_the_signature.required_spec_claims.clear();
     only_the_signature.validate_exp = false;
     only_the_signature.validate_aud = false;
-    let decoded = jsonwebtoken::decode::<Claims>(token, key, &only_the_signature);
+    let decoded = jsonwebtoken::decode::<T>(token, key, &only_the_signature);
     decoded.map(|token| token.claims).map_err(|error| match error.kind() {
         ErrorKind::Json(_) | ErrorKind::Utf8(_) => Refusal::Claims,
         _ => Refusal::Signature,

@@ -9,6 +9,7 @@ pub mod cds_hooks;
 pub mod credentials;
 pub mod encoding;
 pub mod error_table;
+pub mod fhir;
 pub mod jwks;
 pub mod middleware;
 pub mod operations;

@@ -6,7 +6,7 @@ use crate::decision_support::answer_hook::HookParts;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{Discovery, Mode, Settings};
-use crate::trust::{OwnKeys, Trust};
+use crate::trust::{AccessTrust, OwnKeys, Trust};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
 
@@ -29,6 +29,10 @@ pub struct State {
     pub limits: Limits,
     /// Knows the configured clients.
     pub trust: Trust,
+    /// Knows whose access tokens our own API takes.
+    pub access: AccessTrust,
+    /// The address that clients call, without a final slash.
+    pub public_url: Option<String>,
     /// FHIR servers of all clients, which anonymous calls may use in development.
     pub fhir_servers: Arc<[String]>,
     /// Our own keys, to be published.
@@ -39,7 +43,7 @@ pub struct State {
 impl State {
     pub fn new(
         settings: &Settings,
-        trust: Trust,
+        (trust, access): (Trust, AccessTrust),
         own_keys: Option<Arc<OwnKeys>>,
         metrics: Option<PrometheusHandle>,
     ) -> Self {
@@ -49,6 +53,8 @@ impl State {
             discovery: settings.server.discovery,
             limits: Limits { bytes: settings.server.max_body, patience: settings.server.body_patience },
             trust,
+            access,
+            public_url: settings.server.public_url.clone(),
             own_keys,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
             metrics,

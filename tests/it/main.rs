@@ -1,5 +1,6 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `demo` server and sandbox EHR as a user meets them
+//! - `api` our own API: who is let in, what a token allows, what is answered
 //! - `architecture` the rules of the house: layers, names, the map
 //! - `attacks` what hostile senders try, each followed by a good call
 //! - `conform` every CDS Hooks service judged from outside, ours and wrong ones
@@ -20,6 +21,7 @@
 //! - `trust` who may call: good tokens, and an attack corpus
 //! - `web` the HTTP face, through the real app
 
+mod api;
 mod architecture;
 mod attacks;
 mod conform;

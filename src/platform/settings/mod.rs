@@ -4,11 +4,13 @@
 //! key, value, reason and remedy, and the command line ends with exit code 2. Reads no file but the settings.
 
 mod addresses;
+mod authorization_server;
 mod cds_client;
 mod layers;
 mod measure;
 mod server;
 
+pub use authorization_server::{AuthorizationServer, IntrospectionClient, IntrospectionEndpoint, Vouching};
 pub use cds_client::{Backend, CdsClient, KeySource, Quirks};
 pub use server::{Discovery, Mode, Server, Tls};
 
@@ -33,6 +35,8 @@ pub struct Settings {
     pub keys: Option<PathBuf>,
     pub telemetry: Telemetry,
     pub cds_clients: Vec<CdsClient>,
+    /// Whose access tokens our own API takes.
+    pub authorization_servers: Vec<AuthorizationServer>,
 }
 
 /// `[database]`
@@ -141,8 +145,10 @@ impl Settings {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let layers = Layers::read(file, environment)?;
+        let server = server::read(&layers)?;
         let settings = Self {
-            server: server::read(&layers)?,
+            authorization_servers: authorization_server::read(&layers, server.public_url.as_deref())?,
+            server,
             database: database(&layers)?,
             model: Model { path: folder(&layers, "model.path")?, device: device(&layers)? },
             services: folder(&layers, "services.path")?,
@@ -152,10 +158,15 @@ impl Settings {
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
-        addresses::check(&layers, &settings.server, &settings.cds_clients)?;
+        addresses::check(&layers, &settings)?;
         if settings.keys.is_none() && settings.cds_clients.iter().any(|client| client.backend.is_some()) {
             let remedy = "make keys with `prodrome keys new --folder keys` and name their folder";
             return Err(layers.unusable("keys.folder", "a client with `backend_token_url` needs our own keys", remedy));
+        }
+        if settings.keys.is_none() && settings.authorization_servers.iter().any(AuthorizationServer::wants_our_keys) {
+            let remedy = "make keys with `prodrome keys new --folder keys` and name their folder, or give a `client_secret_file`";
+            let why = "an authorization server with `introspection_url` and no secret needs our own keys";
+            return Err(layers.unusable("keys.folder", why, remedy));
         }
         Ok(settings)
     }

@@ -179,3 +179,30 @@ fn an_algorithm_that_cannot_be_verified_is_refused() {
         assert!(message(with_client("mode = 'development'", &client)).contains("cds_client.algorithms"), "{algorithm}");
     }
 }
+
+fn with_authorization_server(server: &str, table: &str) -> Result<Settings, SettingsError> {
+    read(&format!("[server]\n{server}\n[[authorization_server]]\nname = 'as'\nissuer = 'https://as.org'\n{table}"), &[])
+}
+
+#[test]
+fn an_authorization_server_vouches_by_keys_or_by_being_asked() {
+    let ours = "public_url = 'https://cds.example.org'\nmode = 'production'";
+    for (table, key) in [
+        ("", "authorization_server.jwks_url"),
+        ("jwks_file = 'a.json'\nintrospection_url = 'https://as.org/i'", "authorization_server.jwks_url"),
+        ("jwks_file = 'a.json'\nalgorithms = ['HS256']", "authorization_server.algorithms"),
+        ("jwks_file = 'a.json'\nalgorithms = [7]", "authorization_server.algorithms"),
+        ("jwks_url = 'http://as.org/jwks'", "authorization_server.jwks_url"),
+        ("jwks_file = 'a.json'\nfhir_server = 'https://127.0.0.1/r4'", "authorization_server.fhir_server"),
+        ("introspection_url = 'https://as.org/i'", "authorization_server.client_id"),
+        ("introspection_url = 'https://as.org/i'\nclient_id = 'us'", "keys.folder"),
+        ("jwks_file = 'a.json'\nissuers = 'x'", "`authorization_server.issuer`"),
+    ] {
+        let refused = message(with_authorization_server(ours, table));
+        assert!(refused.contains(key), "{table}: {refused}");
+    }
+    let settings = with_authorization_server(ours, "jwks_url = 'https://as.org/jwks'").expect("usable");
+    assert_eq!(settings.authorization_servers[0].audience, "https://cds.example.org/fhir");
+    let nowhere = message(with_authorization_server("mode = 'development'", "jwks_file = 'a.json'"));
+    assert!(nowhere.contains("authorization_server.audience") && nowhere.contains("public_url"), "{nowhere}");
+}

@@ -4,7 +4,7 @@
 
 use super::metrics::{
     CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, FHIR_READS, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS, HTTP_SECONDS,
-    READY, REPAIRS, RESOURCES_SKIPPED,
+    OPERATIONS, READY, REPAIRS, RESOURCES_SKIPPED,
 };
 use metrics::{counter, gauge, histogram};
 use std::time::Duration;
@@ -49,6 +49,35 @@ impl HookAnswered<'_> {
         for &(reason, count) in self.skipped {
             counter!(RESOURCES_SKIPPED.name, "reason" => reason).increment(count);
         }
+    }
+}
+
+/// An operation of our API was answered.
+pub struct OperationAnswered {
+    pub operation: &'static str,
+    pub outcome: &'static str,
+    pub cache_hit: bool,
+    pub events_read: usize,
+    /// Resources that were not read.
+    pub skipped: u32,
+    pub duration: Duration,
+}
+
+impl OperationAnswered {
+    pub fn emit(&self) {
+        let cache = if self.cache_hit { "hit" } else { "miss" };
+        let milliseconds = self.duration.as_secs_f64() * 1000.0;
+        tracing::info!(
+            operation = self.operation,
+            outcome = self.outcome,
+            cache,
+            events_read = self.events_read,
+            skipped = self.skipped,
+            milliseconds,
+            "operation answered"
+        );
+        counter!(OPERATIONS.name, "operation" => self.operation, "cache" => cache).increment(1);
+        counter!(EVENTS_READ.name).increment(self.events_read as u64);
     }
 }
 
