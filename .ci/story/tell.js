@@ -124,7 +124,10 @@ async function opens(page) {
   const cards = page.locator('.card');
   check(await cards.count() >= 2, `opening the chart brought ${await cards.count()} cards`);
   await judge(page, '3-cards');
+  // High enough that nothing of the card has to be scrolled to.
+  await page.setViewportSize({ ...WIDE, height: 2400 });
   await cards.first().screenshot({ path: path.join(folder, 'card.png') });
+  await page.setViewportSize(WIDE);
 }
 
 /** The app behind a card: where this server has one, the link must lead to it. */

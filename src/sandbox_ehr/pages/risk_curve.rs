@@ -84,7 +84,7 @@ pub fn curve_picture(span: &Span, curve: &Curve, asked: &[Date], cursor: Option<
                 line .visit x1=(span.place(*day)) x2=(span.place(*day)) y1=(TICKS - 3.0) y2=(TICKS + 2.0) {}
             }
             @if let Some((_, day)) = curve.recorded.as_ref().filter(|(_, day)| span.holds(*day)) {
-                line .recorded x1=(span.place(*day)) x2=(span.place(*day)) y1="20" y2=(BOTTOM) {}
+                line .recorded x1=(span.place(*day)) x2=(span.place(*day)) y1="33" y2=(BOTTOM) {}
                 (label(span, *day, 28.0, "recorded-name", &span.aged("in the record", *day)))
             }
             @if let Some(first) = curve.points.first() { (label(span, first.day, 12.0, "first-name", &span.aged("first shown", first.day))) }

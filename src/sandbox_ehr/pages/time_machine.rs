@@ -26,7 +26,7 @@ pub fn time_machine(chart: &Chart, journey: Option<&Journey>, at: Option<usize>,
                 div .panel-head {
                     h1 { "Time machine: " (chart.name) }
                     form method="post" action=(address) data-journey="#journey" {
-                        button .primary type="submit" { @if journey.is_some() { "Travel again" } @else { "Travel" } }
+                        button .primary type="submit" { "Travel" }
                     }
                 }
                 p .quiet {
@@ -66,11 +66,11 @@ pub fn journey(chart: &Chart, journey: Option<&Journey>, at: Option<usize>, now:
                 p .took role="status" { (told(journey, took.as_secs_f64())) }
                 (slider(&drawing))
                 div .columns .travelled {
+                    div .chart { (pictures(&drawing)) (table(&drawing)) }
                     section .decision-support aria-labelledby="then" {
                         h2 #then { "What was said then" }
                         div #moment aria-live="polite" { @if let Some(moment) = drawing.chosen() { (moment_said(chart, moment)) } }
                     }
-                    div .chart { (pictures(&drawing)) (table(&drawing)) }
                 }
             }
         }

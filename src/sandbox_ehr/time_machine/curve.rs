@@ -108,7 +108,10 @@ fn first_problem(chart: &Chart, name: &str) -> Option<(String, Date)> {
         let problem = ["(disorder)", "(finding)"].iter().any(|tag| title.ends_with(tag));
         problem && !wanted.is_empty() && wanted.iter().all(|word| words(title).any(|other| other == *word))
     };
-    first_problems(chart).into_iter().find(|(title, _)| names(title)).map(|(title, at)| (title.into(), day(at)))
+    first_problems(chart)
+        .into_iter()
+        .find(|(title, _)| names(title))
+        .map(|(title, at)| (without_tag(title).into(), day(at)))
 }
 
 fn words(text: &str) -> impl Iterator<Item = String> {
