@@ -4,6 +4,7 @@
 mod attacks;
 mod browser;
 mod card_handles;
+mod clinicians_page;
 mod ehr_of_tests;
 mod from_cards;
 mod id_tokens;
