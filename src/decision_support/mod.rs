@@ -2,6 +2,7 @@
 //! and a chart assessed without a hook ([`assess`]), for our own API and for apps.
 
 pub mod answer_hook;
+pub mod app_link;
 pub mod assess;
 pub mod cards;
 pub mod occasions;

@@ -1,12 +1,13 @@
 //! Who is calling: a token that an EHR signed in, a configured client out (CDS Hooks, "Security and Safety").
 //!
 //! Owns reading and verifying tokens, the keys of clients, the memory of tokens already used, and our own keys, by which
-//! we show EHRs who we are; and, apart from them, the access tokens of our own API ([`AccessTrust`]), which other servers
-//! vouch for by keys that no call of an EHR is verified with. Everything in a token is hostile until its signature is verified by a key that the settings
-//! lead to; nothing in it chooses where that key comes from. Knows no routes and no statuses, and never logs or stores
-//! a token.
+//! we show EHRs who we are; apart from them, the access tokens of our own API ([`AccessTrust`]), which other servers vouch
+//! for by keys that no call of an EHR is verified with, and our SMART app's talks with EHRs' authorization servers
+//! ([`smart_client`]). Everything in a token is hostile until its signature is verified by a key that the settings lead to;
+//! nothing in it chooses where that key comes from. Knows no routes and no statuses, and never logs or stores a token.
 
 mod access;
+mod access_token;
 mod fetch;
 mod key_set;
 mod key_source;
@@ -14,9 +15,12 @@ mod own_keys;
 mod refusal;
 mod replay;
 mod scopes;
+pub mod smart_client;
 mod token;
+pub mod token_endpoint;
 
 pub use access::{Access, AccessTrust};
+pub use access_token::AccessToken;
 pub use own_keys::{KeyFolder, KeyKind, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
 pub use refusal::{Denied, Refusal};
 pub use replay::AdmitError;
@@ -147,7 +151,7 @@ impl Client {
         {
             return Err(Refusal::ForeignKeyUrl);
         }
-        let key = self.keys.find(&header.kid).await?;
+        let key = self.keys.find(header.kid.as_deref()).await?;
         if !key.verifies(header.algorithm) {
             return Err(Refusal::KeyNotForAlgorithm);
         }

@@ -2,7 +2,7 @@
 //! and do nothing else.
 //!
 //! [`router`] is the whole route table; [`problem`] tells every error, with its row of [`error_table`]; [`server`] binds,
-//! runs and stops; [`state`] is what a handler may reach.
+//! runs and stops; [`state`] is what a handler may reach; [`smart`] is the app that EHRs open from cards.
 
 pub mod body;
 pub mod cds_hooks;

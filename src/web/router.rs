@@ -8,7 +8,7 @@ use super::fhir::{batch, capability, openapi, operations as api_operations};
 use super::jwks;
 use super::operations::{health, metrics};
 use super::problem::Problem;
-use super::smart::page::assets;
+use super::smart;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
@@ -37,10 +37,10 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read("/openapi.json", openapi::document))
         .service(read("/docs", openapi::page))
         .service(read("/docs/style.css", openapi::style))
-        // Clinicians' browsers.
-        .service(read("/smart/assets/{edition}/{name}", assets::asset))
         // EHRs that give tokens to us.
         .service(read("/.well-known/jwks.json", jwks::jwks))
+        // Browsers of clinicians.
+        .service(web::scope("/smart").wrap(from_fn(smart::protect)).configure(smart::routes))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))
         .service(read("/readyz", health::readyz))
@@ -49,7 +49,7 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// An address that everyone may read: GET and HEAD.
-fn read<F, Args>(path: &'static str, handler: F) -> Resource
+pub(super) fn read<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -59,6 +59,30 @@ where
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
+}
+
+/// An address that a browser opens: GET alone, since opening it does something.
+pub(super) fn open<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler))
+        .default_service(web::to(|request| ready(other_method(request, "GET, OPTIONS"))))
+}
+
+/// An address to which a page of ours posts.
+pub(super) fn submit<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::post().to(handler))
+        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
 }
 
 /// An address that is read by whom `[server] discovery` names.

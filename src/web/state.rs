@@ -2,7 +2,9 @@
 
 use super::body::Limits;
 use super::problem::Problem;
+use super::smart::SmartApp;
 use crate::decision_support::answer_hook::HookParts;
+use crate::governance::card_handles::CardHandles;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{Discovery, Mode, Settings};
@@ -14,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub struct Parts {
     pub database: Database,
     pub feedback: Feedback,
+    pub card_handles: CardHandles,
     /// The spine of a hook call.
     pub hooks: Arc<HookParts>,
 }
@@ -37,6 +40,8 @@ pub struct State {
     pub fhir_servers: Arc<[String]>,
     /// Our own keys, to be published.
     pub own_keys: Option<Arc<OwnKeys>>,
+    /// The app that EHRs open; `None`: none knows it.
+    pub smart: Option<SmartApp>,
     pub metrics: Option<PrometheusHandle>,
 }
 
@@ -45,6 +50,7 @@ impl State {
         settings: &Settings,
         (trust, access): (Trust, AccessTrust),
         own_keys: Option<Arc<OwnKeys>>,
+        smart: Option<SmartApp>,
         metrics: Option<PrometheusHandle>,
     ) -> Self {
         Self {
@@ -56,6 +62,7 @@ impl State {
             access,
             public_url: settings.server.public_url.clone(),
             own_keys,
+            smart,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
             metrics,
         }

@@ -18,7 +18,7 @@
 //! - `read_back` what did not come is read from FHIR servers, good and bad ones, by whose right it may be
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
-//! - `smart` the app that an EHR opens beside a chart
+//! - `smart` our SMART app, at the sandbox EHR and at EHRs that lie
 //! - `trust` who may call: good tokens, and an attack corpus
 //! - `web` the HTTP face, through the real app
 

@@ -3,12 +3,13 @@
 use super::AssessError;
 use crate::decision_support::answer_hook::HookParts;
 use crate::decision_support::prefetch::{Arrived, standard};
-use crate::decision_support::protocol::{AccessToken, Context};
+use crate::decision_support::protocol::Context;
 use crate::decision_support::read_back::{FhirBase, Leave, ReadKey, Unread, Wanted, queries, read_back};
 use crate::patient_record::chart::ChartReader;
 use crate::patient_record::timeline::{Second, SkipReason, Timeline};
 use crate::platform::telemetry::signals::FhirRead;
 use crate::prediction::vocabulary::EncodedChart;
+use crate::trust::AccessToken;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::sync::Arc;

@@ -75,14 +75,19 @@ fn check_way_in(layers: &Layers, server: &Server) -> Result<(), SettingsError> {
     Ok(())
 }
 
+/// Whether an address that an EHR told may be called. `plain`: without TLS, or on this machine.
+pub fn is_callable(url: &str, plain: bool) -> bool {
+    Address::read(url).is_some_and(|address| plain || address.check_for_production().is_ok())
+}
+
 /// An absolute http or https address without user, fragment and blanks.
-struct Address<'a> {
+pub(super) struct Address<'a> {
     https: bool,
     host: &'a str,
 }
 
 impl<'a> Address<'a> {
-    fn read(url: &'a str) -> Option<Self> {
+    pub(super) fn read(url: &'a str) -> Option<Self> {
         let (scheme, rest) = url.split_once("://")?;
         let authority = rest.split(['/', '?']).next()?;
         let port = authority.rfind(':').filter(|at| !authority[*at..].contains(']'));
@@ -92,7 +97,7 @@ impl<'a> Address<'a> {
         fits.then_some(Self { https: scheme == "https", host })
     }
 
-    fn check_for_production(&self) -> Result<(), &'static str> {
+    pub(super) fn check_for_production(&self) -> Result<(), &'static str> {
         let bare = self.host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
         let here = match bare.parse::<IpAddr>() {
             Ok(ip) => ip.to_canonical().is_loopback() || ip.to_canonical().is_unspecified(),

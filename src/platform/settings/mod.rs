@@ -6,12 +6,15 @@
 mod addresses;
 mod authorization_server;
 mod cds_client;
+mod ehr;
 mod layers;
 mod measure;
 mod server;
 
+pub use addresses::is_callable;
 pub use authorization_server::{AuthorizationServer, IntrospectionClient, IntrospectionEndpoint, Vouching};
 pub use cds_client::{Backend, CdsClient, KeySource, Quirks};
+pub use ehr::{AppAuthentication, Ehr, Smart};
 pub use server::{Discovery, Mode, Server, Tls};
 
 use layers::{Layers, Origin};
@@ -35,6 +38,9 @@ pub struct Settings {
     pub keys: Option<PathBuf>,
     pub telemetry: Telemetry,
     pub cds_clients: Vec<CdsClient>,
+    /// EHRs at which our SMART app is registered.
+    pub ehrs: Vec<Ehr>,
+    pub smart: Smart,
     /// Whose access tokens our own API takes.
     pub authorization_servers: Vec<AuthorizationServer>,
 }
@@ -146,15 +152,18 @@ impl Settings {
     ) -> Result<Self, SettingsError> {
         let layers = Layers::read(file, environment)?;
         let server = server::read(&layers)?;
+        let keys = layers.optional_text("keys.folder")?.map(PathBuf::from);
         let settings = Self {
             authorization_servers: authorization_server::read(&layers, server.public_url.as_deref())?,
+            ehrs: ehr::read(&layers, &server, keys.as_deref())?,
+            smart: ehr::smart(&layers)?,
             server,
             database: database(&layers)?,
             model: Model { path: folder(&layers, "model.path")?, device: device(&layers)? },
             services: folder(&layers, "services.path")?,
             engine: engine(&layers)?,
             fhir: fhir(&layers)?,
-            keys: layers.optional_text("keys.folder")?.map(PathBuf::from),
+            keys,
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };

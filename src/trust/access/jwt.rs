@@ -42,7 +42,7 @@ impl Jwt {
         if header.jku.is_some_and(|jku| self.keys.url() != Some(&jku)) {
             return Err(Refusal::ForeignKeyUrl);
         }
-        let key = self.keys.find(&header.kid).await?;
+        let key = self.keys.find(header.kid.as_deref()).await?;
         if !key.verifies(header.algorithm) {
             return Err(Refusal::KeyNotForAlgorithm);
         }

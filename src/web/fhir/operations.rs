@@ -5,9 +5,9 @@ use crate::decision_support::assess::{
     Asked, Asker, AssessError, ChartSource, ParameterError, assess, assessment_bundle, embed, read_parameters,
     state_parameters,
 };
-use crate::decision_support::protocol::AccessToken;
 use crate::decision_support::read_back::FhirBase;
 use crate::platform::clock;
+use crate::trust::AccessToken;
 use crate::web::body::JsonBody;
 use crate::web::problem::Problem;
 use crate::web::state::State;
