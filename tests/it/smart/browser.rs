@@ -100,6 +100,7 @@ impl Browser {
     }
 }
 
-fn client() -> awc::Client {
-    awc::Client::builder().disable_redirects().finish()
+/// Shows redirections instead of following them, and waits as long as it takes.
+pub fn client() -> awc::Client {
+    awc::Client::builder().disable_redirects().disable_timeout().finish()
 }

@@ -1,6 +1,6 @@
 //! The demo whole: a card of our server, on the page of the sandbox EHR, opens our app at the card's patient, and at no other.
 
-use super::browser::{Browser, Page};
+use super::browser::{Browser, Page, client};
 use crate::oracle::AgeOracle;
 use prodrome::cli::demo::{CallSignature, Demo, Demonstration, start_with};
 use serde_json::{Value, json};
@@ -49,12 +49,11 @@ impl Clinic {
     /// A call as the EHR makes it, for this patient; the `appContext`s of its cards.
     pub async fn handles(&self) -> Vec<String> {
         let Demonstration { page, cds, .. } = &self.demo;
-        let mut answer =
-            awc::Client::default().get(format!("{page}/patients/{ELDERLY}/patient-view.json")).send().await;
+        let mut answer = client().get(format!("{page}/patients/{ELDERLY}/patient-view.json")).send().await;
         let body = answer.as_mut().expect("an answer").body().limit(16 << 20).await.expect("a call");
         let mut call: Value = serde_json::from_slice(&body).expect("JSON");
         call["fhirServer"] = format!("{page}/fhir").into();
-        let request = awc::Client::default().post(format!("{cds}/cds-services/early-detection"));
+        let request = client().post(format!("{cds}/cds-services/early-detection"));
         let answer: Value = request.send_json(&call).await.expect("an answer").json().await.expect("cards");
         let cards = answer["cards"].as_array().expect("cards").iter();
         let link = |card: &Value| {
@@ -69,7 +68,7 @@ impl Clinic {
     pub async fn launch(&self, browser: &Browser, parameters: Value) -> Vec<Page> {
         let Demonstration { page, cds, .. } = &self.demo;
         let body = json!({"launchUrl": format!("{cds}/smart/launch"), "parameters": parameters});
-        let request = awc::Client::default().post(format!("{page}/fhir/_services/smart/Launch"));
+        let request = client().post(format!("{page}/fhir/_services/smart/Launch"));
         let answer: Value = request.send_json(&body).await.expect("an answer").json().await.expect("a handle");
         let handle = answer["launch_id"].as_str().expect("a handle");
         browser.follow(&format!("{cds}/smart/launch?iss={page}/fhir&launch={handle}")).await
@@ -139,17 +138,13 @@ async fn a_cards_link_opens_its_own_patient_once_and_no_other() {
 async fn only_calls_of_an_ehr_that_knows_the_app_get_links() {
     let clinic = Clinic::start().await;
     let Demonstration { page, cds, .. } = &clinic.demo;
-    let mut answer = awc::Client::default()
-        .get(format!("{page}/patients/{ELDERLY}/patient-view.json"))
-        .send()
-        .await
-        .expect("a call");
+    let mut answer = client().get(format!("{page}/patients/{ELDERLY}/patient-view.json")).send().await.expect("a call");
     let call: Value = serde_json::from_slice(&answer.body().limit(16 << 20).await.expect("a call")).expect("JSON");
     for server in [Value::Null, json!("https://ehr.example.org/r4")] {
         let mut call = call.clone();
         call["fhirServer"] = server;
         call.as_object_mut().expect("an object").remove("fhirAuthorization");
-        let request = awc::Client::default().post(format!("{cds}/cds-services/early-detection"));
+        let request = client().post(format!("{cds}/cds-services/early-detection"));
         let answer: Value = request.send_json(&call).await.expect("an answer").json().await.expect("cards");
         let cards = answer["cards"].as_array().expect("cards");
         assert!(!cards.is_empty() && cards.iter().all(|card| card.get("links").is_none()), "{answer}");

@@ -1,6 +1,6 @@
 //! How long a patient stays open: cookies, renewing, logging out.
 
-use super::browser::Browser;
+use super::browser::{Browser, client};
 use super::ehr_of_tests::{Server, TestEhr, tokens};
 use serde_json::{Value, json};
 
@@ -64,7 +64,7 @@ async fn a_new_launch_of_the_same_browser_ends_the_session_before_and_logging_ou
     let second = session(&server.launched(&browser, &ehr, "north", other).await);
     server.patient(&browser).await.says(200, "p-2");
     let with = async |cookie: &str| {
-        let answer = awc::Client::default().get(format!("{}/smart/patient", server.url));
+        let answer = client().get(format!("{}/smart/patient", server.url));
         answer.insert_header(("cookie", cookie.to_owned())).send().await.expect("an answer").status().as_u16()
     };
     assert_eq!((with(&first).await, with(&second).await), (403, 200));
