@@ -239,6 +239,11 @@ impl Running {
         }
     }
 
+    /// What calls are served with, for callers within the process; `None` before [`Running::ready`].
+    pub fn parts(&self) -> Option<&Parts> {
+        self.state.parts().ok()
+    }
+
     /// Finishes accepted calls, refuses new ones, closes the database.
     pub async fn stop(mut self) -> Result<(), ServeError> {
         if let Some(loading) = &self.loading {

@@ -27,6 +27,8 @@ pub struct Card {
     pub override_reasons: Vec<Coding>,
     #[serde(default)]
     pub links: Vec<Link>,
+    #[serde(default)]
+    pub extension: Value,
 }
 
 /// How much attention the card asks for. Another word is an error, as the specification says.
@@ -53,6 +55,9 @@ impl Indicator {
 pub struct Source {
     pub label: String,
     pub url: Option<String>,
+    /// A coding; only its words are shown.
+    #[serde(default)]
+    pub topic: Value,
 }
 
 #[derive(Clone, Debug, Deserialize)]

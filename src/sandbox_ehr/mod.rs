@@ -17,6 +17,7 @@ mod routes;
 mod search;
 mod searchset;
 mod summary;
+mod time_machine;
 
 pub use authorization::{Authentication, Lives, Registration, RegistrationError, read_registrations};
 pub use chart::{Chart, ChartsError, read_folder};
@@ -50,6 +51,7 @@ pub struct SandboxEhr {
     page_base: String,
     charts: Vec<Chart>,
     decisions: decisions::Decisions,
+    time_machine: time_machine::TimeMachine,
     authorization: AuthorizationServer,
     keys: PassingKeys,
     /// What hook calls are signed with.
@@ -79,6 +81,7 @@ impl SandboxEhr {
             page_base,
             charts,
             decisions,
+            time_machine: time_machine::TimeMachine::default(),
             authorization,
             keys,
             signature: Signature::Es384,
@@ -158,6 +161,7 @@ impl SandboxEhr {
                 .wrap(Compress::default())
                 .configure(authorization::configure)
                 .configure(fhir::configure)
+                .configure(time_machine::configure)
                 .configure(routes::configure)
         });
         Ok(server.workers(WORKERS).shutdown_timeout(2).disable_signals().listen(listener)?.run())

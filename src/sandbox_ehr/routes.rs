@@ -36,17 +36,17 @@ async fn asset(kind: &'static str, text: &'static str) -> HttpResponse {
     HttpResponse::Ok().content_type(kind).body(text)
 }
 
-fn page(status: u16, markup: &Markup) -> HttpResponse {
+pub(super) fn page(status: u16, markup: &Markup) -> HttpResponse {
     let status = actix_web::http::StatusCode::from_u16(status).unwrap_or_default();
     HttpResponse::build(status).content_type(ContentType::html()).body(markup.0.clone())
 }
 
-fn no_such_patient() -> HttpResponse {
+pub(super) fn no_such_patient() -> HttpResponse {
     page(404, &pages::problem("Not found", "There is no patient with this id."))
 }
 
 /// Where a script asked, only the part that changes; else the whole page.
-fn wants_part(request: &HttpRequest) -> bool {
+pub(super) fn wants_part(request: &HttpRequest) -> bool {
     request.headers().get("x-part").is_some()
 }
 

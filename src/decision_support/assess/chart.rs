@@ -27,7 +27,7 @@ pub enum ChartSource {
 
 /// A chart, read and in the model's words.
 pub(super) struct Charted {
-    pub timeline: Timeline,
+    pub timeline: Arc<Timeline>,
     pub encoded: Arc<EncodedChart>,
     /// What the FHIR server did not give, by key.
     pub unread: Vec<String>,
@@ -45,7 +45,7 @@ pub(super) async fn read(parts: &Arc<HookParts>, source: ChartSource, as_of: Sec
     let (parts, span) = (parts.clone(), info_span!("read_chart"));
     let reading = tokio::task::spawn_blocking(move || {
         span.in_scope(|| {
-            let timeline = timeline(&documents, patient.as_deref())?;
+            let timeline = Arc::new(timeline(&documents, patient.as_deref())?);
             let encoded = Arc::new(parts.predictor.oracle().encode(&timeline, as_of));
             Ok(Charted { timeline, encoded, unread })
         })

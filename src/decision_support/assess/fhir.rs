@@ -1,7 +1,7 @@
 //! An assessment as FHIR R4: a RiskAssessment for each outcome after the profile in `profiles/`, the model as a Device,
 //! and the Provenance of both. A state as Parameters.
 //!
-//! Where the model stays silent there is no number: the probability says that it is absent, and why.
+//! Where the model stays silent there is no number: the prediction says that it is absent, and why.
 
 use super::{AssessedOutcome, AssessedRisk, Assessment, Evidence, NOTE, State};
 use crate::decision_support::protocol::is_fhir_id;
@@ -78,7 +78,7 @@ fn prediction(assessment: &Assessment, outcome: &AssessedOutcome, assessed: &Ass
     let mut written = Map::new();
     if let Some(silence) = assessed.silence {
         extensions.push(json!({"url": ABSTAINED, "valueCode": silence.as_str()}));
-        written.insert("_probabilityDecimal".into(), absent(silence));
+        extensions.push(json!({"url": ABSENT, "valueCode": absent(silence)}));
     } else {
         if let Some((low, high)) = risk.interval {
             let bound = |value| json!({"value": percent(value), "unit": "%", "system": "http://unitsofmeasure.org", "code": "%"});
@@ -97,13 +97,13 @@ fn prediction(assessment: &Assessment, outcome: &AssessedOutcome, assessed: &Ass
     Value::Object(written)
 }
 
-/// Whether the question has no answer, or this model has none.
-fn absent(silence: Abstention) -> Value {
-    let code = match silence {
+/// Whether the question has no answer, or this model has none. It stands at the prediction: an element without a value, only
+/// with a reason, is more than HL7's validator can read here.
+fn absent(silence: Abstention) -> &'static str {
+    match silence {
         Abstention::Deceased | Abstention::AlreadyPresent | Abstention::NotEligible => "not-applicable",
         _ => "unsupported",
-    };
-    json!({"extension": [{"url": ABSENT, "valueCode": code}]})
+    }
 }
 
 /// R4 writes probabilities in percent. Four places, as everywhere.

@@ -2,26 +2,29 @@
 //!
 //! The same path as a hook call: chart reader, timeline, prediction with interval, average, reasons and silence; the audit
 //! row is written before an answer leaves. [`request`] reads what is asked, [`chart`] gets the chart, [`fhir`] writes the
-//! answer as FHIR. Makes no cards and follows no occasions.
+//! answer as FHIR, [`course`] looks back to earlier moments of the same chart. Makes no cards and follows no occasions.
 
 mod chart;
+mod course;
 mod fhir;
+mod remember;
 mod request;
 
 pub use chart::ChartSource;
+pub use course::{Course, PAGE_SERVICE, assess_course};
 pub use fhir::{assessment_bundle, state_parameters};
 pub use request::{Asked, AssessRequest, ParameterError, read_parameters};
 
 use super::answer_hook::HookParts;
 use super::service_definition::Mode;
 use crate::governance::GovernanceError;
-use crate::governance::audit::{AuditRow, CallOutcome, Silence};
+use crate::governance::audit::{CallOutcome, Silence};
 use crate::patient_record::timeline::{Event, Second, Skipped, Source};
-use crate::platform::telemetry::signals::OperationAnswered;
 use crate::prediction::answer::{Abstention, Answer, Explain, Question, Reason, Risk};
 use crate::prediction::predictor::{AskError, CacheStatus};
 use chart::Charted;
 use jiff::Timestamp;
+use remember::Done;
 use std::sync::Arc;
 use std::time::Instant;
 use uuid::Uuid;
@@ -76,6 +79,8 @@ pub enum AssessError {
 /// Everything that is said of one patient at one moment.
 #[derive(Clone, Debug)]
 pub struct Assessment {
+    /// Names this answer in the audit.
+    pub id: Uuid,
     /// Logical id.
     pub patient: Box<str>,
     pub as_of: Second,
@@ -120,6 +125,8 @@ pub struct AssessedRisk {
 /// One fact behind a risk: association, not effect.
 #[derive(Clone, Debug)]
 pub struct Evidence {
+    /// Index in the timeline's events.
+    pub event: usize,
     /// The resource; its id is empty where the sender gave none.
     pub source: Source,
     /// What it says, the chart's own words: hostile like the chart.
@@ -160,18 +167,42 @@ pub async fn assess(
     request: &AssessRequest,
     asker: &Asker,
 ) -> Result<Assessment, AssessError> {
-    let started = Instant::now();
     let explain = explained(parts, request)?;
-    let charted = chart::read(parts, source, request.as_of).await?;
     let max_explained = if request.phenotypes.is_empty() { EXPLAINED_UNASKED } else { MOST_EXPLAINED };
+    let purpose = Purpose { operation: "assess-risk", hook: "fhir-operation", explain, max_explained, shown: false };
+    let charted = chart::read(parts, source, request.as_of).await?;
+    judge(parts, &charted, request, purpose, asker).await
+}
+
+/// What an assessment is made for.
+struct Purpose {
+    /// What the audit has in place of a service and of a hook.
+    operation: &'static str,
+    hook: &'static str,
+    explain: Vec<Explain>,
+    max_explained: usize,
+    /// Its live outcomes are shown to a clinician, whose feedback names them.
+    shown: bool,
+}
+
+/// Asks the model about a chart that was read, and records what is said.
+async fn judge(
+    parts: &Arc<HookParts>,
+    charted: &Charted,
+    request: &AssessRequest,
+    purpose: Purpose,
+    asker: &Asker,
+) -> Result<Assessment, AssessError> {
+    let started = Instant::now();
+    let Purpose { operation, hook, explain, max_explained, shown } = purpose;
     let question =
         Question { chart: charted.encoded.clone(), explain: explain.into(), max_explained, pairs: Arc::from([]) };
     let fingerprint = parts.predictor.fingerprint(&question).to_string();
     let (answer, cache) = parts.predictor.ask(question, Instant::now() + parts.patience).await?;
-    let assessment = assessment(parts, &charted, request, &answer, cache);
-    let done = Done { operation: "assess-risk", charted: &charted, as_of: request.as_of, fingerprint, started };
-    let silences = assessment.silences();
-    done.record(parts, asker, CallOutcome::Assessment, silences).await?;
+    let assessment = assessment(parts, charted, request, &answer, cache);
+    let done = Done { id: assessment.id, operation, hook, charted, as_of: request.as_of, fingerprint, started };
+    let cards = if shown { assessment.cards() } else { Vec::new() };
+    done.record(parts, asker, CallOutcome::Assessment, (cards, assessment.silences())).await?;
     done.report(CallOutcome::Assessment, cache == CacheStatus::Hit);
     Ok(assessment)
 }
@@ -195,8 +226,9 @@ pub async fn embed(
     if values.is_empty() {
         return Err(AssessError::NoState);
     }
-    let done = Done { operation: "embed", charted: &charted, as_of, fingerprint, started };
-    done.record(parts, asker, CallOutcome::State, Vec::new()).await?;
+    let (id, operation, hook) = (Uuid::new_v4(), "embed", "fhir-operation");
+    let done = Done { id, operation, hook, charted: &charted, as_of, fingerprint, started };
+    done.record(parts, asker, CallOutcome::State, (Vec::new(), Vec::new())).await?;
     done.report(CallOutcome::State, false);
     Ok(State {
         patient: charted.timeline.patient.id.clone(),
@@ -252,6 +284,7 @@ fn assessment(
         }
     }
     Assessment {
+        id: Uuid::new_v4(),
         patient: charted.timeline.patient.id.clone(),
         as_of: request.as_of,
         model: oracle.identity().to_owned(),
@@ -278,6 +311,7 @@ fn evidence(charted: &Charted, answer: &Answer, risk: &Risk) -> Vec<Evidence> {
         let event: &Event = charted.timeline.events.get(at as usize)?;
         let what = if event.code.display.trim().is_empty() { &event.code.code } else { &event.code.display };
         Some(Evidence {
+            event: at as usize,
             source: charted.timeline.source(event).clone(),
             what: (**what).into(),
             when: event.known.saturating_add(event.clinical_offset),
@@ -289,6 +323,19 @@ fn evidence(charted: &Charted, answer: &Answer, risk: &Risk) -> Vec<Evidence> {
 }
 
 impl Assessment {
+    /// What feedback on one of its outcomes names.
+    pub fn card(&self, phenotype: &str) -> Uuid {
+        Uuid::new_v5(&self.id, phenotype.as_bytes())
+    }
+
+    /// The outcomes that may be shown to a clinician.
+    fn cards(&self) -> Vec<Uuid> {
+        let shown = |outcome: &&AssessedOutcome| {
+            outcome.horizons.iter().any(|one| one.live) && outcome.horizons.iter().any(|one| one.silence.is_none())
+        };
+        self.outcomes.iter().filter(shown).map(|outcome| self.card(&outcome.phenotype)).collect()
+    }
+
     fn silences(&self) -> Vec<Silence> {
         let whole = self.abstained.map(|reason| Silence { phenotype: None, horizon_days: None, reason });
         let risks = self.outcomes.iter().flat_map(|outcome| &outcome.horizons).map(|assessed| &assessed.risk);
@@ -297,57 +344,5 @@ impl Assessment {
             Some(Silence { phenotype, horizon_days: Some(risk.horizon_days), reason: risk.abstained? })
         });
         whole.into_iter().chain(single).collect()
-    }
-}
-
-/// A call at its end.
-struct Done<'a> {
-    operation: &'static str,
-    charted: &'a Charted,
-    as_of: Second,
-    fingerprint: String,
-    started: Instant,
-}
-
-impl Done<'_> {
-    /// Writes the audit row. Until then nothing may leave.
-    async fn record(
-        &self,
-        parts: &HookParts,
-        asker: &Asker,
-        outcome: CallOutcome,
-        abstained: Vec<Silence>,
-    ) -> Result<(), AssessError> {
-        let row = AuditRow {
-            at: asker.arrived,
-            hook_instance: Uuid::new_v4().to_string(),
-            service: self.operation.to_owned(),
-            hook: "fhir-operation".to_owned(),
-            client: asker.client.clone(),
-            model: parts.predictor.oracle().identity().to_owned(),
-            // No definition chooses or words anything here.
-            definition_hash: String::new(),
-            input_hash: self.fingerprint.clone(),
-            as_of: Timestamp::from_second(self.as_of).unwrap_or(asker.arrived),
-            events_read: self.charted.encoded.events_read,
-            skipped: self.charted.timeline.skipped.clone(),
-            cards: Vec::new(),
-            abstained,
-            outcome,
-            duration: self.started.elapsed(),
-        };
-        Ok(parts.audit.record(row).await?)
-    }
-
-    fn report(&self, outcome: CallOutcome, cache_hit: bool) {
-        OperationAnswered {
-            operation: self.operation,
-            outcome: outcome.as_str(),
-            cache_hit,
-            events_read: self.charted.encoded.events_read,
-            skipped: self.charted.timeline.skipped.total(),
-            duration: self.started.elapsed(),
-        }
-        .emit();
     }
 }

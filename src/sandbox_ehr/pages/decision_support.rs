@@ -54,8 +54,7 @@ fn drawn(patient: &str, card: &Card) -> Markup {
     let place = format!("decision-{}", uuid.unwrap_or_default());
     html! {
         article .card .(card.indicator.word()) {
-            header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } }
-            @if let Some(detail) = &card.detail { div .detail { (rendered(detail)) } }
+            (card_said(card))
             p .source {
                 "Source: "
                 @match card.source.url.as_deref().filter(|url| is_web_address(url)) {
@@ -73,6 +72,14 @@ fn drawn(patient: &str, card: &Card) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// What a card says, without anything to do about it.
+pub(super) fn card_said(card: &Card) -> Markup {
+    html! {
+        header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } }
+        @if let Some(detail) = &card.detail { div .detail { (rendered(detail)) } }
     }
 }
 

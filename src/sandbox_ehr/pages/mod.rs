@@ -6,9 +6,12 @@ mod frame;
 mod inspector;
 mod lifeline;
 mod patients;
+mod risk_curve;
+mod time_machine;
 
 pub use chart::{Opening, chart};
 pub use decision_support::{Call, calls, decision, failure};
 pub use frame::{frame, problem};
 pub use inspector::Sent;
 pub use patients::patients;
+pub use time_machine::{journey, moment, time_machine};

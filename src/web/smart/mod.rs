@@ -6,8 +6,10 @@
 
 mod callback;
 mod cookies;
+mod feedback;
 mod launch;
 mod logout;
+pub mod page;
 mod pages;
 mod patient;
 mod refused;
@@ -30,17 +32,14 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest};
 use callback::Pending;
 use cookies::{Cookie, Cookies};
+use page::assets::{self, content_policy};
 use session::Sessions;
 use std::collections::HashSet;
 use std::sync::Arc;
 use url::form_urlencoded;
-
-/// Nothing inline, nothing from elsewhere. Who may show it in a frame is added.
-const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
-     form-action 'self'; base-uri 'none'; frame-ancestors";
 
 /// What the app works with.
 pub struct SmartApp {
@@ -73,13 +72,12 @@ impl SmartApp {
         let redirect_base = format!("{public}/smart/callback");
         let clients = settings.ehrs.iter().map(|ehr| SmartClient::new(ehr, &redirect_base, own_keys, plain));
         let ancestors = &settings.smart.frame_ancestors;
-        let framing = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
         Ok(Some(Self {
             clients: clients.map(|client| client.map(Arc::new)).collect::<Result<_, _>>()?,
             pending: Expiring::default(),
             sessions: Sessions::default(),
             cookies: Cookies { secure: public.starts_with("https://"), framed: !ancestors.is_empty() },
-            policy: HeaderValue::from_str(&format!("{CONTENT_POLICY} {framing}"))
+            policy: HeaderValue::from_str(&content_policy(ancestors))
                 .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
             patient_url: format!("{public}/smart/patient"),
         }))
@@ -104,12 +102,9 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(open("/launch", launch::launch))
         .service(open("/callback/{registration}", callback::callback))
         .service(open("/patient", patient::patient))
+        .service(submit("/feedback", feedback::feedback))
         .service(submit("/logout", logout::logout))
-        .service(read("/assets/smart.css", style));
-}
-
-async fn style() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(pages::STYLE)
+        .service(read("/assets/{edition}/{name}", assets::asset));
 }
 
 fn app(state: &State) -> Result<&SmartApp, Refused> {

@@ -1,6 +1,7 @@
 //! Why the app does not open, in a clinician's words and in the log's. The page repeats nothing of what browser or EHR sent.
 
 use super::pages;
+use crate::decision_support::assess::AssessError;
 use crate::governance::GovernanceError;
 use crate::platform::telemetry::signals::AppRefused;
 use crate::trust::smart_client::{DiscoveryError, FinishError};
@@ -33,6 +34,8 @@ pub enum Refused {
     OtherPatient { ehr: String },
     #[error("[[ehr]] `{ehr}`: the card's link was used before, is over, or is none of ours")]
     UnknownCard { ehr: String },
+    #[error("[[ehr]] `{ehr}`: {error}")]
+    Chart { ehr: String, error: AssessError },
     #[error("the server still loads")]
     NotReady,
     #[error("{0}")]
@@ -59,6 +62,10 @@ impl Refused {
             Self::NoPatient { .. } => (StatusCode::BAD_GATEWAY, "no-patient"),
             Self::OtherPatient { .. } => (StatusCode::FORBIDDEN, "other-patient"),
             Self::UnknownCard { .. } => (StatusCode::FORBIDDEN, "unknown-card"),
+            Self::Chart { error: AssessError::Ask(_) | AssessError::NotRecorded(_), .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "busy")
+            }
+            Self::Chart { .. } => (StatusCode::BAD_GATEWAY, "chart"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
             Self::NotRecorded(_) => (StatusCode::SERVICE_UNAVAILABLE, "not-recorded"),
             Self::NoSession => (StatusCode::FORBIDDEN, "no-session"),
@@ -96,6 +103,14 @@ impl Refused {
                 "This card's link was used already",
                 "A card's link opens once, and only while the card is current. Open the chart again for new cards, or \
                  open the app without a card.",
+            ),
+            Self::Chart { error: AssessError::Ask(_) | AssessError::NotRecorded(_), .. } => {
+                ("The server is busy", "Load the page again in a moment.")
+            }
+            Self::Chart { .. } => (
+                "The chart could not be read",
+                "The EHR's FHIR server did not give the patient, or does not let the app read it. Load the page again; if it \
+                 stays so, open the app again from the EHR.",
             ),
             Self::NotReady | Self::NotRecorded(_) => ("Not yet ready", "Try again in a moment."),
             Self::NoSession => {

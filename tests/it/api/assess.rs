@@ -69,9 +69,9 @@ async fn every_outcome_is_answered_where_none_is_named_and_silence_has_no_number
     assert!(risks.len() > 20, "{}", risks.len());
     for prediction in risks.iter().flat_map(|risk| risk["prediction"].as_array().expect("predictions")) {
         assert!(prediction["probabilityDecimal"].is_null() && prediction["relativeRisk"].is_null(), "{prediction}");
-        let reason = &prediction["_probabilityDecimal"]["extension"][0]["valueCode"];
-        assert!(["unsupported", "not-applicable"].contains(&reason.as_str().unwrap_or_default()), "{prediction}");
         assert_eq!(prediction["extension"][1]["valueCode"], "age-out-of-range");
+        let reason = &prediction["extension"][2]["valueCode"];
+        assert!(["unsupported", "not-applicable"].contains(&reason.as_str().unwrap_or_default()), "{prediction}");
     }
 }
 

@@ -119,6 +119,14 @@ fn respond(told: &Mutex<Told>, request: &HttpRequest, body: &[u8]) -> HttpRespon
         "/fhir/.well-known/smart-configuration" => {
             HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(&told.discovery)
         }
+        "/fhir/Patient/nobody" => HttpResponse::NotFound().finish(),
+        path if request.method() == "GET" && path.starts_with("/fhir/Patient/") => {
+            let id = path.trim_start_matches("/fhir/Patient/");
+            HttpResponse::Ok().json(json!({"resourceType": "Patient", "id": id, "birthDate": "1950-01-01"}))
+        }
+        path if request.method() == "GET" && path.starts_with("/fhir/") => {
+            HttpResponse::Ok().json(json!({"resourceType": "Bundle", "type": "searchset", "entry": []}))
+        }
         "/jwks" => HttpResponse::Ok().json(json!({"keys": [public_key()]})),
         path if request.method() == "POST" => {
             let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());

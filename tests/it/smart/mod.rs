@@ -7,6 +7,7 @@ mod card_handles;
 mod ehr_of_tests;
 mod from_cards;
 mod id_tokens;
+mod page;
 mod registrations;
 mod secrecy;
 mod sessions;
