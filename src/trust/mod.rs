@@ -13,7 +13,7 @@ mod refusal;
 mod replay;
 mod token;
 
-pub use own_keys::{KeyFolder, KeyKind, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
+pub use own_keys::{KeyFolder, KeyKind, KeyName, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
 pub use refusal::{Denied, Refusal};
 pub use replay::AdmitError;
 

@@ -18,6 +18,7 @@
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
 //! - `trust` who may call: good tokens, and an attack corpus
+//! - `twin` the EHR twin as CDS services meet it, item by item, habit by habit
 //! - `web` the HTTP face, through the real app
 
 mod architecture;
@@ -41,4 +42,5 @@ mod releases;
 mod sandbox_ehr;
 mod shipped_model;
 mod trust;
+mod twin;
 mod web;
