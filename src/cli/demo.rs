@@ -259,7 +259,8 @@ fn database_folder(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), De
 }
 
 /// The settings of a demo: what was shipped and development mode, under the environment; the arguments win. The sandbox
-/// EHR at `page` is the client whose calls are verified and whose FHIR server may be read.
+/// EHR at `page` is the client whose calls are verified and whose FHIR server may be read, and the EHR that knows
+/// our app.
 fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings, SettingsError> {
     let set = |key: &str, value: String| (format!("PRODROME__{key}"), value);
     let path = |key: &str, path: PathBuf| set(key, path.display().to_string());
@@ -273,8 +274,14 @@ fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings
         "[{{ name = \"sandbox-ehr\", issuer = \"{page}\", jwks_url = \"{page}/.well-known/jwks.json\", \
          fhir_servers = [\"{page}/fhir\"] }}]"
     );
+    let app = format!(
+        "[{{ name = \"{}\", fhir_server = \"{page}/fhir\", client_id = \"{}\" }}]",
+        demo_clients::REGISTRATION,
+        demo_clients::APP
+    );
     let arguments = [
         set("CDS_CLIENT", ehr),
+        set("EHR", app),
         set("SERVER__MODE", "development".to_owned()),
         set("SERVER__BIND", bind.to_string()),
         set("SERVER__PUBLIC_URL", address_of(bind)),

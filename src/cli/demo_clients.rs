@@ -4,6 +4,11 @@ use crate::platform::settings::KeySource;
 use crate::sandbox_ehr::{Authentication, Registration, RegistrationError, read_registrations};
 use std::path::Path;
 
+/// What the server's app is registered as.
+pub const APP: &str = "prodrome-app";
+/// The server's name for this EHR; part of the app's redirect address.
+pub const REGISTRATION: &str = "demo";
+
 /// All of them. `cds` is the address of the demo's server, `backend_jwks` the keys of a backend service, `file` registers
 /// more.
 ///
@@ -21,9 +26,9 @@ pub fn all(cds: &str, backend_jwks: Option<&str>, file: Option<&Path>) -> Result
 /// The app that the server's cards open.
 fn own_app(cds: &str) -> Registration {
     Registration {
-        client_id: "prodrome-app".to_owned(),
+        client_id: APP.to_owned(),
         authentication: Authentication::Keys(KeySource::Url(format!("{cds}/.well-known/jwks.json"))),
-        redirect_uris: vec![format!("{cds}/smart/callback/demo")],
+        redirect_uris: vec![format!("{cds}/smart/callback/{REGISTRATION}")],
         launch_url: Some(format!("{cds}/smart/launch")),
         scope: "launch launch/patient launch/encounter openid fhirUser online_access patient/*.rs user/*.rs".to_owned(),
     }

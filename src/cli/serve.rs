@@ -4,9 +4,11 @@
 //! demonstration and for tests.
 
 use crate::decision_support::answer_hook::HookParts;
+use crate::decision_support::app_link::AppLinks;
 use crate::decision_support::read_back::FhirReader;
 use crate::decision_support::service_definition::{Catalogue, Known};
 use crate::governance::audit::Audit;
+use crate::governance::card_handles::CardHandles;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{self, Settings, SettingsError};
@@ -15,8 +17,9 @@ use crate::platform::telemetry::{logging, metrics};
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
-use crate::trust::{OwnKeys, OwnKeysError, Trust};
+use crate::trust::{AccessTrust, OwnKeys, OwnKeysError, Trust};
 use crate::web::server::{Bound, bind};
+use crate::web::smart::{SmartApp, launch_url};
 use crate::web::state::{Parts, State};
 use crate::web::tls;
 use actix_web::dev::ServerHandle;
@@ -46,6 +49,9 @@ Addresses:
   POST /cds-services/ID             one hook call, answered with cards
   POST /cds-services/ID/feedback    what was done with a card
        /v3/cds-services ...         the same for clients that speak CDS Hooks 3.0
+  GET  /smart/launch                our SMART app, opened by an EHR ([[ehr]]); /smart opens it by itself
+  POST /fhir/$assess-risk           our own API: a chart's risks; /fhir/$embed: the model's state; /fhir: a batch
+  GET  /fhir/metadata  /docs        what the API offers, for machines and for people (docs/guides/api.md)
   GET  /.well-known/jwks.json       public halves of our own keys, where [keys] names a folder
   GET  /healthz  /readyz  /metrics  alive; ready (model and database loaded); Prometheus text
 
@@ -138,7 +144,9 @@ pub fn start_on(
     let trust = Trust::new(&settings)?;
     let tls = settings.server.tls.as_ref().map(tls::configuration).transpose()?;
     let own_keys = settings.keys.as_deref().map(own_keys).transpose()?;
-    let state = Data::new(State::new(&settings, trust, own_keys, metrics::start()));
+    let access = AccessTrust::new(&settings.authorization_servers, own_keys.as_ref())?;
+    let smart = SmartApp::of(&settings, own_keys.as_ref())?;
+    let state = Data::new(State::new(&settings, (trust, access), own_keys, smart, metrics::start()));
     ReadyChanged { ready: false, model: "" }.emit();
     let (address, scheme) = (bound.address, if tls.is_some() { "https" } else { "http" });
     let (handle, server) = bound.start(&settings.server, state.clone(), tls)?;
@@ -162,6 +170,12 @@ async fn load(
     load_model: impl FnOnce(&settings::Model) -> Result<Arc<dyn Oracle>, PackageError> + Send + 'static,
 ) -> Result<(), ServeError> {
     let database = open_database(&settings.database.url).await?;
+    let card_handles = CardHandles::new(database.clone());
+    let app_links = launch_url(&settings).map(|launch_url| AppLinks {
+        launch_url,
+        fhir_servers: settings.ehrs.iter().map(|ehr| ehr.fhir_server.clone()).collect(),
+        handles: card_handles.clone(),
+    });
     let package = settings.model.path.display().to_string();
     let oracle = tokio::task::spawn_blocking(move || load_model(&settings.model)).await?.map_err(|error| {
         settings::unusable("model.path", package, &error.to_string(), "give the folder of a model package")
@@ -188,9 +202,10 @@ async fn load(
         audit: Audit::new(database.clone()),
         patience: settings.engine.deadline,
         documentation_url: settings.server.documentation_url,
+        app_links,
     };
     let feedback = Feedback::new(database.clone());
-    state.become_ready(Parts { database, feedback, hooks: Arc::new(hooks) });
+    state.become_ready(Parts { database, feedback, card_handles, hooks: Arc::new(hooks) });
     ReadyChanged { ready: true, model: &model }.emit();
     Ok(())
 }
@@ -222,6 +237,11 @@ impl Running {
             Ok(Err(error)) => error.into(),
             Err(error) => error.into(),
         }
+    }
+
+    /// What calls are served with, for callers within the process; `None` before [`Running::ready`].
+    pub fn parts(&self) -> Option<&Parts> {
+        self.state.parts().ok()
     }
 
     /// Finishes accepted calls, refuses new ones, closes the database.

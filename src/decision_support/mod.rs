@@ -1,7 +1,9 @@
-//! Answering a hook now: the CDS Hooks words as types, the service definitions, prefetch, cards,
-//! and the spine that joins them.
+//! Answering now: the CDS Hooks words as types, the service definitions, prefetch, cards, and the spine that joins them;
+//! and a chart assessed without a hook ([`assess`]), for our own API and for apps.
 
 pub mod answer_hook;
+pub mod app_link;
+pub mod assess;
 pub mod cards;
 pub mod occasions;
 pub mod prefetch;

@@ -24,6 +24,10 @@ pub enum CallOutcome {
     Silent,
     /// Data the service needs did not come (412).
     DataMissing,
+    /// Every risk asked about was given to a caller of our API.
+    Assessment,
+    /// The model's state was given to a caller of our API.
+    State,
 }
 
 impl CallOutcome {
@@ -34,6 +38,8 @@ impl CallOutcome {
             Self::NoCards => "no-cards",
             Self::Silent => "silent",
             Self::DataMissing => "data-missing",
+            Self::Assessment => "assessment",
+            Self::State => "state",
         }
     }
 }
@@ -46,7 +52,7 @@ pub struct Silence {
     pub reason: Abstention,
 }
 
-/// What is remembered of one hook call.
+/// What is remembered of one hook call, or of one call of our API.
 #[derive(Clone, Debug)]
 pub struct AuditRow {
     /// When the call arrived.
@@ -54,7 +60,7 @@ pub struct AuditRow {
     pub hook_instance: String,
     pub service: String,
     pub hook: String,
-    /// The issuer; `None`: anonymous.
+    /// The issuer, for our API with its client's id; `None`: anonymous.
     pub client: Option<String>,
     /// Name and hash of the model, [`crate::prediction::answer::Oracle::identity`].
     pub model: String,

@@ -1,6 +1,7 @@
-//! What was said (audit) and what was done with it (feedback). Keeps ids of answers, never of patients.
+//! What was said (audit) and what was done with it (feedback), and which card opened the app. Keeps ids of answers, never of patients.
 
 pub mod audit;
+pub mod card_handles;
 pub mod feedback;
 
 use crate::platform::database::DatabaseError;

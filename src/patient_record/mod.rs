@@ -8,5 +8,6 @@
 
 pub mod chart;
 pub mod fhir;
+pub mod moment;
 pub mod terminology;
 pub mod timeline;

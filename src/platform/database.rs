@@ -12,10 +12,11 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::Duration;
 
-const MIGRATIONS: [(i64, &str, &str); 3] = [
+const MIGRATIONS: [(i64, &str, &str); 4] = [
     (1, "answers", include_str!("../../migrations/0001_answers.sql")),
     (2, "feedback", include_str!("../../migrations/0002_feedback.sql")),
     (3, "used_tokens", include_str!("../../migrations/0003_used_tokens.sql")),
+    (4, "card_handles", include_str!("../../migrations/0004_card_handles.sql")),
 ];
 
 /// How long to wait for a connection before a call fails.

@@ -1,8 +1,10 @@
 //! What is asked of a model and what it answers, as plain data between the engine and everyone else.
 
+use super::engine::AskError;
 use super::model::Outcome;
 use super::occasion::Occasions;
 use super::pairs::KnownPair;
+use super::phenotype::Phenotypes;
 use super::vocabulary::EncodedChart;
 use crate::patient_record::timeline::{Second, Timeline};
 use serde::{Deserialize, Serialize};
@@ -162,6 +164,19 @@ pub trait Oracle: Send + Sync + 'static {
     /// [`Oracle::pairs`]; each with its reason for silence, that of the whole chart first.
     fn pair_risks(&self, charts: &[EncodedChart]) -> Vec<Vec<Risk>> {
         vec![Vec::new(); charts.len()]
+    }
+
+    /// How outcomes are defined; `None` where the model does not say.
+    fn phenotypes(&self) -> Option<&Phenotypes> {
+        None
+    }
+
+    /// What the readers make of a chart before any outcome is asked, side by side; empty where no reader has such a state.
+    ///
+    /// # Errors
+    /// When the model fails on it.
+    fn state(&self, _chart: &EncodedChart) -> Result<Vec<f32>, AskError> {
+        Ok(Vec::new())
     }
 
     /// One answer per question, in order; a batch answers like its members alone.

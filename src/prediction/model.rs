@@ -6,6 +6,7 @@
 
 use super::answer::{Abstention, Answer, AskPair, Explain, Oracle, PairRisk, Question, Reason, Reasons, Risk};
 use super::distance::Distance;
+use super::engine::AskError;
 use super::false_alerts::FalseAlerts;
 use super::network::{
     Facts, Hazards, History, NetworkConfig, Parameters, Reader, ReaderConfig, Reading, Transformer, Trees, facts, risk,
@@ -466,6 +467,17 @@ impl Oracle for Model {
 
     fn occasions(&self) -> Option<&Occasions> {
         Some(&self.phenotypes.occasions)
+    }
+
+    fn phenotypes(&self) -> Option<&Phenotypes> {
+        Some(&self.phenotypes)
+    }
+
+    fn state(&self, chart: &EncodedChart) -> Result<Vec<f32>, AskError> {
+        let history = History::new(chart, &self.vocabulary, self.text_buckets);
+        let reading = [Reading { history: &history, day: chart.as_of_day, without: &[] }];
+        let states: candle_core::Result<Vec<_>> = self.readers.iter().map(|one| one.reader.states(&reading)).collect();
+        Ok(states.map_err(|_| AskError::Failed)?.into_iter().flatten().flatten().collect())
     }
 
     fn pair_risks(&self, charts: &[EncodedChart]) -> Vec<Vec<Risk>> {

@@ -246,6 +246,16 @@ impl Phenotypes {
         Ok(Self { gap_days, horizons_days, never_evidence: Default::default(), outcomes, occasions, patterns })
     }
 
+    /// The SNOMED CT code of a condition that has exactly one there; codes of other systems say the same.
+    pub fn snomed(&self, phenotype: &str) -> Option<&str> {
+        let (_, definition) = self.outcomes.get(self.index(phenotype)?)?;
+        let mut snomed = definition.codes.iter().filter_map(|code| code.strip_prefix("S:"));
+        match (definition.rule, snomed.next(), snomed.next()) {
+            (Rule::Condition, only, None) => only,
+            _ => None,
+        }
+    }
+
     /// The index of an outcome by name.
     pub fn index(&self, name: &str) -> Option<usize> {
         self.outcomes.iter().position(|(known, _)| known == name)

@@ -12,6 +12,7 @@ use moka::future::Cache;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Semaphore;
 
 /// Whether an answer was at hand.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +47,8 @@ pub struct Predictor {
     oracle: Arc<dyn Oracle>,
     engine: Engine,
     answers: Cache<Fingerprint, Arc<Answer>>,
+    /// States are read on as many threads as the engine has.
+    turns: Semaphore,
 }
 
 impl Predictor {
@@ -55,7 +58,7 @@ impl Predictor {
     /// When the system gives no thread.
     pub fn start(oracle: Arc<dyn Oracle>, size: EngineSize, cache_entries: u64) -> std::io::Result<Self> {
         let engine = Engine::start(oracle.clone(), size)?;
-        Ok(Self { oracle, engine, answers: Cache::new(cache_entries) })
+        Ok(Self { oracle, engine, answers: Cache::new(cache_entries), turns: Semaphore::new(size.threads.max(1)) })
     }
 
     /// The model, for writing charts in its words.
@@ -103,6 +106,20 @@ impl Predictor {
             }
         };
         tokio::time::timeout_at(deadline.into(), ask).await.unwrap_or(Err(AskError::TooLate))
+    }
+
+    /// What the model makes of a chart before any outcome is asked ([`Oracle::state`]), before `deadline`.
+    ///
+    /// # Errors
+    /// When the deadline passes; when the model fails.
+    pub async fn state(&self, chart: Arc<EncodedChart>, deadline: Instant) -> Result<Vec<f32>, AskError> {
+        let read = async {
+            let _turn = self.turns.acquire().await.map_err(|_| AskError::Stopping)?;
+            let oracle = self.oracle.clone();
+            let reading = tokio::task::spawn_blocking(move || oracle.state(&chart));
+            reading.await.unwrap_or(Err(AskError::Failed))
+        };
+        tokio::time::timeout_at(deadline.into(), read).await.unwrap_or(Err(AskError::TooLate))
     }
 
     async fn compute(&self, question: Question, deadline: Instant) -> Result<Arc<Answer>, AskError> {

@@ -21,6 +21,7 @@ mod screens;
 mod search;
 mod searchset;
 mod summary;
+mod time_machine;
 mod twin;
 
 pub use authorization::{Authentication, Lives, Registration, RegistrationError, read_registrations};
@@ -57,6 +58,7 @@ pub struct SandboxEhr {
     page_base: String,
     charts: Vec<Chart>,
     decisions: decisions::Decisions,
+    time_machine: time_machine::TimeMachine,
     authorization: AuthorizationServer,
     /// What signs now, and what signed before.
     keys: RwLock<(Arc<PassingKeys>, Option<Arc<PassingKeys>>)>,
@@ -93,6 +95,7 @@ impl SandboxEhr {
             page_base,
             charts,
             decisions,
+            time_machine: time_machine::TimeMachine::default(),
             authorization,
             keys,
             staff: practitioners::staff(),
@@ -216,6 +219,7 @@ impl SandboxEhr {
                 .configure(fhir::configure)
                 .configure(control::configure)
                 .configure(screens::configure)
+                .configure(time_machine::configure)
                 .configure(routes::configure)
         });
         Ok(server.workers(WORKERS).shutdown_timeout(2).disable_signals().listen(listener)?.run())

@@ -5,6 +5,7 @@
 use super::chart::{Chart, Resource};
 use super::facts::Token;
 use super::prefetch::Unfilled;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use std::fmt;
 use std::sync::Arc;
@@ -23,13 +24,17 @@ pub struct Query {
 pub struct Record<'a> {
     pub chart: &'a Chart,
     pub beside: &'a [Arc<Resource>],
+    /// What is dated after this moment is not found.
+    pub until: Option<Timestamp>,
 }
 
 impl<'a> Record<'a> {
     /// The resources of one type.
     pub fn of_type<'b>(&self, resource_type: &'b str) -> impl Iterator<Item = &'a Resource> + use<'a, 'b> {
         let all = self.chart.resources.iter().chain(self.beside.iter().map(|one| &**one));
-        all.filter(move |resource| *resource.resource_type == *resource_type)
+        let until = self.until;
+        let was_there = move |one: &Resource| until.is_none_or(|end| one.facts.start.is_none_or(|start| start <= end));
+        all.filter(move |resource| *resource.resource_type == *resource_type && was_there(resource))
     }
 }
 

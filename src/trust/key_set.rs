@@ -58,6 +58,21 @@ impl KeySet {
         self.keys.get(kid).cloned().unwrap_or(Err(Refusal::UnknownKey))
     }
 
+    /// The key of this `kid`, or the only one where a token names none.
+    pub fn find_or_sole(&self, kid: Option<&str>) -> Result<Arc<Key>, Refusal> {
+        kid.map_or_else(|| self.sole(), |kid| self.find(kid))
+    }
+
+    /// The key of a token that names none: the only one there is, or why there is none.
+    fn sole(&self) -> Result<Arc<Key>, Refusal> {
+        let mut keys = self.keys.values();
+        match (keys.next(), keys.next()) {
+            (Some(key), None) => key.clone(),
+            (None, _) => Err(Refusal::UnknownKey),
+            (Some(_), Some(_)) => Err(Refusal::NoKeyId),
+        }
+    }
+
     /// How many keys can be used, and how many cannot.
     pub fn counts(&self) -> (usize, usize) {
         let usable = self.keys.values().filter(|key| key.is_ok()).count();
@@ -144,6 +159,19 @@ mod tests {
         ] {
             assert_eq!(found(keys.clone(), kid).map(drop), Err(refusal), "{kid}");
         }
+    }
+
+    #[test]
+    fn a_token_that_names_no_key_finds_one_only_where_there_is_one() {
+        let set = |kids: &[&str]| {
+            let keys: Vec<Value> =
+                kids.iter().map(|kid| json!({"kid": kid, "kty": "RSA", "n": rsa(256), "e": "AQAB"})).collect();
+            KeySet::read(json!({"keys": keys}).to_string().as_bytes()).expect("a set").sole().map(drop)
+        };
+        assert_eq!(set(&["a"]), Ok(()));
+        assert_eq!(set(&[]), Err(Refusal::UnknownKey));
+        assert_eq!(set(&["a", "b"]), Err(Refusal::NoKeyId));
+        assert_eq!(set(&["a", "a"]), Err(Refusal::SharedKeyId));
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use super::Refusal;
 use super::fetch::{FetchError, fetch};
 use super::key_set::{Key, KeySet};
-use crate::platform::settings::{self, CdsClient, KeySource, SettingsError};
+use crate::platform::settings::{self, KeySource, SettingsError};
 use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
@@ -27,11 +27,17 @@ pub enum Keys {
 
 impl Keys {
     /// Reads a file at once; an address is left for the first call that needs it.
-    pub fn new(client: &CdsClient) -> Result<Self, SettingsError> {
-        match &client.keys {
-            KeySource::File(path) => Ok(Self::File(read(path, &client.name)?)),
-            KeySource::Url(url) => Ok(Self::Url(Arc::new(Published::new(&client.name, url)))),
+    /// `client` is whom the log names: a client, or an authorization server, which `setting` tells.
+    pub fn new(setting: &str, client: &str, source: &KeySource) -> Result<Self, SettingsError> {
+        match source {
+            KeySource::File(path) => Ok(Self::File(read(path, setting, client)?)),
+            KeySource::Url(url) => Ok(Self::at(client, url)),
         }
+    }
+
+    /// Those at an address that settings led to; nothing is fetched yet. `owner`: whose they are, for the log.
+    pub fn at(owner: &str, url: &str) -> Self {
+        Self::Url(Arc::new(Published::new(owner, url)))
     }
 
     /// The address, which is the only `jku` that a token may name.
@@ -42,18 +48,19 @@ impl Keys {
         }
     }
 
-    /// The key of this `kid`, fetched if need be.
-    pub async fn find(&self, kid: &str) -> Result<Arc<Key>, Refusal> {
+    /// The key of this `kid`, or the only one where a token names none; fetched if need be.
+    pub async fn find(&self, kid: Option<&str>) -> Result<Arc<Key>, Refusal> {
         match self {
-            Self::File(set) => set.find(kid),
+            Self::File(set) => set.find_or_sole(kid),
             Self::Url(published) => published.find(kid).await,
         }
     }
 }
 
-fn read(path: &Path, client: &str) -> Result<KeySet, SettingsError> {
+fn read(path: &Path, setting: &str, client: &str) -> Result<KeySet, SettingsError> {
     let shown = path.display().to_string();
-    let unusable = |reason: &str, remedy: &str| settings::unusable("cds_client.jwks_file", &shown, reason, remedy);
+    let unusable =
+        |reason: &str, remedy: &str| settings::unusable(&format!("{setting}.jwks_file"), &shown, reason, remedy);
     let document = std::fs::read(path)
         .map_err(|error| unusable(&error.to_string(), "give the path of the client's JWK Set or use `jwks_url`"))?;
     let set = KeySet::read(&document)
@@ -85,35 +92,35 @@ impl Published {
         Self { client: client.into(), url: url.into(), held: RwLock::default(), turn: Arc::default() }
     }
 
-    async fn find(self: &Arc<Self>, kid: &str) -> Result<Arc<Key>, Refusal> {
+    async fn find(self: &Arc<Self>, kid: Option<&str>) -> Result<Arc<Key>, Refusal> {
         let (found, wants_fetch) = self.look(kid);
         match (&found, wants_fetch) {
             (_, false) => return found,
             // A set that serves still is renewed behind the call.
-            (Ok(_), true) => drop(tokio::task::spawn_local(self.clone().renew(kid.to_string()))),
-            (Err(_), true) => self.clone().renew(kid.to_string()).await,
+            (Ok(_), true) => drop(tokio::task::spawn_local(self.clone().renew(kid.map(str::to_owned)))),
+            (Err(_), true) => self.clone().renew(kid.map(str::to_owned)).await,
         }
         self.look(kid).0
     }
 
     /// What is known of this `kid` now, and whether a fetch may tell more.
-    fn look(&self, kid: &str) -> (Result<Arc<Key>, Refusal>, bool) {
+    fn look(&self, kid: Option<&str>) -> (Result<Arc<Key>, Refusal>, bool) {
         let (held, now) = (self.held.read().unwrap_or_else(PoisonError::into_inner), Instant::now());
         (held.find(kid, now), held.wants_fetch(kid, now))
     }
 
     /// Fetches, unless someone else did meanwhile. The fetch ends even when the call that needed it is gone, so
     /// that a caller who hangs up cannot cause another one.
-    async fn renew(self: Arc<Self>, kid: String) {
+    async fn renew(self: Arc<Self>, kid: Option<String>) {
         let turn = self.turn.clone().lock_owned().await;
-        if !self.look(&kid).1 {
+        if !self.look(kid.as_deref()).1 {
             return;
         }
         let fetching = tokio::task::spawn_local(async move {
             let fetched = fetch(&self.url).await;
             self.report(&fetched);
             let mut held = self.held.write().unwrap_or_else(PoisonError::into_inner);
-            held.take(fetched.ok(), &kid, Instant::now());
+            held.take(fetched.ok(), kid.as_deref(), Instant::now());
             drop(turn);
         });
         let _worker_stopped = fetching.await;
@@ -140,20 +147,20 @@ impl Held {
         self.set.as_ref().filter(|(_, at)| now.duration_since(*at) < KEPT).map(|(set, _)| set)
     }
 
-    fn find(&self, kid: &str, now: Instant) -> Result<Arc<Key>, Refusal> {
-        self.set(now).map_or(Err(Refusal::KeysAway), |set| set.find(kid))
+    fn find(&self, kid: Option<&str>, now: Instant) -> Result<Arc<Key>, Refusal> {
+        self.set(now).map_or(Err(Refusal::KeysAway), |set| set.find_or_sole(kid))
     }
 
-    fn wants_fetch(&self, kid: &str, now: Instant) -> bool {
+    fn wants_fetch(&self, kid: Option<&str>, now: Instant) -> bool {
         let paused = self.counted.is_some_and(|at| now.duration_since(at) < PAUSE);
         let fresh = self.set.as_ref().is_some_and(|(_, at)| now.duration_since(*at) < FRESH);
         !(paused || fresh && self.find(kid, now).is_ok())
     }
 
     /// Takes what was fetched for this `kid`; an old set outlives a failed fetch.
-    fn take(&mut self, fetched: Option<KeySet>, kid: &str, now: Instant) {
+    fn take(&mut self, fetched: Option<KeySet>, kid: Option<&str>, now: Instant) {
         let first = self.set.is_none();
-        let brought = fetched.as_ref().is_some_and(|set| set.find(kid).is_ok());
+        let brought = fetched.as_ref().is_some_and(|set| set.find_or_sole(kid).is_ok());
         if let Some(set) = fetched {
             self.set = Some((set, now));
         }
@@ -179,29 +186,29 @@ mod tests {
     fn an_unknown_key_causes_one_fetch_a_minute_and_a_rotated_one_is_found() {
         let (mut held, start) = (Held::default(), Instant::now());
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        assert!(held.wants_fetch("a", at(0)));
-        held.take(set("a"), "a", at(0));
-        assert!(!held.wants_fetch("a", at(1)) && held.find("a", at(1)).is_ok());
+        assert!(held.wants_fetch(Some("a"), at(0)));
+        held.take(set("a"), Some("a"), at(0));
+        assert!(!held.wants_fetch(Some("a"), at(1)) && held.find(Some("a"), at(1)).is_ok());
         // Rotated right after the first use.
-        assert!(held.wants_fetch("b", at(1)));
-        held.take(set("b"), "b", at(1));
-        assert!(held.find("b", at(2)).is_ok());
-        assert!(!held.wants_fetch("c", at(2)) && !held.wants_fetch("c", at(60)));
-        assert!(held.wants_fetch("c", at(61)));
+        assert!(held.wants_fetch(Some("b"), at(1)));
+        held.take(set("b"), Some("b"), at(1));
+        assert!(held.find(Some("b"), at(2)).is_ok());
+        assert!(!held.wants_fetch(Some("c"), at(2)) && !held.wants_fetch(Some("c"), at(60)));
+        assert!(held.wants_fetch(Some("c"), at(61)));
     }
 
     #[test]
     fn a_place_that_does_not_answer_is_asked_once_a_minute_and_old_keys_serve_a_day() {
         let (mut held, start) = (Held::default(), Instant::now());
         let at = |seconds: u64| start + Duration::from_secs(seconds);
-        held.take(None, "a", at(0));
-        assert_eq!(held.find("a", at(1)).map(drop), Err(Refusal::KeysAway));
-        assert!(!held.wants_fetch("a", at(59)) && held.wants_fetch("a", at(60)));
-        held.take(set("a"), "a", at(60));
-        assert!(!held.wants_fetch("a", at(3659)) && held.wants_fetch("a", at(3660)));
-        held.take(None, "a", at(3660));
-        assert!(!held.wants_fetch("a", at(3719)) && held.wants_fetch("a", at(3720)));
-        assert!(held.find("a", at(24 * 3600)).is_ok());
-        assert_eq!(held.find("a", at(24 * 3600 + 60)).map(drop), Err(Refusal::KeysAway));
+        held.take(None, Some("a"), at(0));
+        assert_eq!(held.find(Some("a"), at(1)).map(drop), Err(Refusal::KeysAway));
+        assert!(!held.wants_fetch(Some("a"), at(59)) && held.wants_fetch(Some("a"), at(60)));
+        held.take(set("a"), Some("a"), at(60));
+        assert!(!held.wants_fetch(Some("a"), at(3659)) && held.wants_fetch(Some("a"), at(3660)));
+        held.take(None, Some("a"), at(3660));
+        assert!(!held.wants_fetch(Some("a"), at(3719)) && held.wants_fetch(Some("a"), at(3720)));
+        assert!(held.find(Some("a"), at(24 * 3600)).is_ok());
+        assert_eq!(held.find(Some("a"), at(24 * 3600 + 60)).map(drop), Err(Refusal::KeysAway));
     }
 }

@@ -1,21 +1,30 @@
 //! Who is calling: a token that an EHR signed in, a configured client out (CDS Hooks, "Security and Safety").
 //!
 //! Owns reading and verifying tokens, the keys of clients, the memory of tokens already used, and our own keys, by which
-//! we show EHRs who we are. Everything in a token is hostile until its signature is verified by a key that the settings
-//! lead to; nothing in it chooses where that key comes from. Knows no routes and no statuses, and never logs or stores
-//! a token.
+//! we show EHRs who we are; apart from them, the access tokens of our own API ([`AccessTrust`]), which other servers vouch
+//! for by keys that no call of an EHR is verified with, and our SMART app's talks with EHRs' authorization servers
+//! ([`smart_client`]). Everything in a token is hostile until its signature is verified by a key that the settings lead to;
+//! nothing in it chooses where that key comes from. Knows no routes and no statuses, and never logs or stores a token.
 
+mod access;
+mod access_token;
 mod fetch;
 mod key_set;
 mod key_source;
 mod own_keys;
 mod refusal;
 mod replay;
+mod scopes;
+pub mod smart_client;
 mod token;
+pub mod token_endpoint;
 
+pub use access::{Access, AccessTrust};
+pub use access_token::AccessToken;
 pub use own_keys::{KeyFolder, KeyKind, KeyName, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
 pub use refusal::{Denied, Refusal};
 pub use replay::AdmitError;
+pub use scopes::{Interaction, Level, Scopes};
 
 use crate::platform::database::Database;
 use crate::platform::settings::{self, CdsClient, Mode, Settings, SettingsError};
@@ -23,7 +32,15 @@ use jiff::Timestamp;
 use jsonwebtoken::Algorithm;
 use key_source::Keys;
 use std::sync::Arc;
-use token::Claims;
+use token::{Claims, Kind};
+
+/// The algorithms of a setting.
+fn algorithms(key: &str, names: &[String]) -> Result<Vec<Algorithm>, SettingsError> {
+    let known = |name: &String| {
+        name.parse().map_err(|_| settings::unusable(key, name, "it is not known", "name algorithms of the example"))
+    };
+    names.iter().map(known).collect()
+}
 
 /// Every configured client with its keys.
 pub struct Trust {
@@ -116,12 +133,8 @@ impl Trust {
 
 impl Client {
     fn new(client: &CdsClient) -> Result<Self, SettingsError> {
-        let algorithms = client.algorithms.iter().map(|name| {
-            name.parse().map_err(|_| {
-                settings::unusable("cds_client.algorithms", name, "it is not known", "name algorithms of the example")
-            })
-        });
-        let (algorithms, keys) = (algorithms.collect::<Result<_, _>>()?, Keys::new(client)?);
+        let algorithms = algorithms("cds_client.algorithms", &client.algorithms)?;
+        let keys = Keys::new("cds_client", &client.name, &client.keys)?;
         Ok(Self { settings: Arc::new(client.clone()), algorithms, keys })
     }
 
@@ -132,13 +145,13 @@ impl Client {
         path: &str,
         now: Timestamp,
     ) -> Result<Verified, Refusal> {
-        let header = token::header(bearer, &self.algorithms)?;
+        let header = token::header(bearer, Kind::Call, &self.algorithms)?;
         if let Some(jku) = &header.jku
             && self.keys.url() != Some(jku)
         {
             return Err(Refusal::ForeignKeyUrl);
         }
-        let key = self.keys.find(&header.kid).await?;
+        let key = self.keys.find(header.kid.as_deref()).await?;
         if !key.verifies(header.algorithm) {
             return Err(Refusal::KeyNotForAlgorithm);
         }

@@ -67,9 +67,26 @@ pub enum Refusal {
     TokenId,
     #[error("the token was used before")]
     Replayed,
+    #[error("the token's `typ` is not at+jwt: it is no access token")]
+    NoAccessToken,
+    #[error("the token holds characters that no bearer token has")]
+    Characters,
+    #[error("no authorization server of the settings can be asked about the token")]
+    NobodyToAsk,
+    #[error("the token's `aud` is not the authorization server's `audience`")]
+    AccessAudience,
+    #[error("the authorization server says that the token is not active")]
+    Inactive,
+    #[error("the authorization server could not be asked about the token")]
+    IntrospectionAway,
 }
 
 impl Refusal {
+    /// Whether the token may be good: who could tell did not answer.
+    pub fn is_undecided(self) -> bool {
+        matches!(self, Self::KeysAway | Self::IntrospectionAway)
+    }
+
     /// The same, said of a client.
     pub fn of(self, client: &str) -> Denied {
         Denied { client: Some(client.to_string()), refusal: self }

@@ -6,6 +6,7 @@ use jsonwebtoken::dangerous::insecure_decode_claims;
 use jsonwebtoken::errors::ErrorKind;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
 use serde::Deserialize;
+use serde::de::DeserializeOwned;
 
 /// The longest token that is looked at, in bytes.
 const MOST_BYTES: usize = 8 * 1024;
@@ -52,16 +53,46 @@ pub fn claimed_issuer(header: &[u8]) -> Option<String> {
 /// A checked header. Keys that it carries or points to (`jwk`, `x5u`, `x5c`) are not looked at.
 pub struct Header {
     pub algorithm: Algorithm,
-    pub kid: String,
+    /// `None` only where the kind of token permits it.
+    pub kid: Option<String>,
     pub jku: Option<String>,
 }
 
-/// Reads the header of a token that `algorithms` may sign.
-pub fn header(token: &str, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
+/// What a token is for. Each kind has a `typ` of its own, so that none passes for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Signs one CDS Hooks call.
+    Call,
+    /// An access token (RFC 9068).
+    Access,
+    /// Says who a user is (OpenID Connect); alone in that it need name neither its type nor, where its issuer has but one,
+    /// its key.
+    Id,
+}
+
+impl Kind {
+    /// Names of its media type, with and without `application/`.
+    fn of(self, typ: Option<&str>) -> bool {
+        let names = match self {
+            Self::Call | Self::Id => ["JWT", "application/jwt"],
+            Self::Access => ["at+jwt", "application/at+jwt"],
+        };
+        typ.map_or(self == Self::Id, |typ| names.iter().any(|name| typ.eq_ignore_ascii_case(name)))
+    }
+
+    fn refusal(self) -> Refusal {
+        match self {
+            Self::Call | Self::Id => Refusal::Type,
+            Self::Access => Refusal::NoAccessToken,
+        }
+    }
+}
+
+/// Reads the header of a token of this kind that `algorithms` may sign.
+pub fn header(token: &str, kind: Kind, algorithms: &[Algorithm]) -> Result<Header, Refusal> {
     let header = jsonwebtoken::decode_header(token).map_err(|_| Refusal::Header)?;
-    let is_jwt = |typ: &str| typ.eq_ignore_ascii_case("JWT") || typ.eq_ignore_ascii_case("application/jwt");
-    if !header.typ.as_deref().is_some_and(is_jwt) {
-        return Err(Refusal::Type);
+    if !kind.of(header.typ.as_deref()) {
+        return Err(kind.refusal());
     }
     if !algorithms.contains(&header.alg) {
         return Err(Refusal::Algorithm);
@@ -69,7 +100,10 @@ pub fn header(token: &str, algorithms: &[Algorithm]) -> Result<Header, Refusal> 
     if header.crit.is_some() {
         return Err(Refusal::Critical);
     }
-    let kid = header.kid.filter(|kid| !kid.is_empty()).ok_or(Refusal::NoKeyId)?;
+    let kid = header.kid.filter(|kid| !kid.is_empty());
+    if kid.is_none() && kind != Kind::Id {
+        return Err(Refusal::NoKeyId);
+    }
     Ok(Header { algorithm: header.alg, kid, jku: header.jku })
 }
 
@@ -87,18 +121,28 @@ pub struct Claims {
 
 #[derive(Deserialize)]
 #[serde(untagged)]
-enum Audience {
+pub enum Audience {
     One(String),
     Several(Vec<String>),
 }
 
+impl Audience {
+    /// Every one.
+    pub fn named(&self) -> &[String] {
+        match self {
+            Self::One(one) => std::slice::from_ref(one),
+            Self::Several(several) => several,
+        }
+    }
+}
+
 /// Verifies the signature and reads the claims, which are not checked yet.
-pub fn claims(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<Claims, Refusal> {
+pub fn claims<T: DeserializeOwned>(token: &str, key: &DecodingKey, algorithm: Algorithm) -> Result<T, Refusal> {
     let mut only_the_signature = Validation::new(algorithm);
     only_the_signature.required_spec_claims.clear();
     only_the_signature.validate_exp = false;
     only_the_signature.validate_aud = false;
-    let decoded = jsonwebtoken::decode::<Claims>(token, key, &only_the_signature);
+    let decoded = jsonwebtoken::decode::<T>(token, key, &only_the_signature);
     decoded.map(|token| token.claims).map_err(|error| match error.kind() {
         ErrorKind::Json(_) | ErrorKind::Utf8(_) => Refusal::Claims,
         _ => Refusal::Signature,
@@ -111,26 +155,13 @@ impl Claims {
         let expires = self.exp.ok_or(Refusal::Missing("exp"))?;
         let issued = self.iat.ok_or(Refusal::Missing("iat"))?;
         let begins = self.nbf.unwrap_or(issued);
-        let now = seconds(now);
-        if ![expires, issued, begins].iter().all(|time| (0.0..LAST_SECOND).contains(time)) {
-            return Err(Refusal::Time);
-        }
-        if expires + SKEW <= now {
-            return Err(Refusal::Expired);
-        }
-        if issued.max(begins) > now + SKEW {
-            return Err(Refusal::Future);
-        }
+        check_times(expires, issued, begins, now)?;
         if expires - issued > LONGEST_LIFE { Err(Refusal::LongLived) } else { Ok(expires) }
     }
 
     /// Every audience that the token names.
     pub fn audience(&self) -> Result<impl Iterator<Item = &str>, Refusal> {
-        let named = match self.aud.as_ref().ok_or(Refusal::Missing("aud"))? {
-            Audience::One(one) => std::slice::from_ref(one),
-            Audience::Several(several) => several,
-        };
-        Ok(named.iter().map(String::as_str))
+        Ok(self.aud.as_ref().ok_or(Refusal::Missing("aud"))?.named().iter().map(String::as_str))
     }
 
     /// What makes the token the only one of its kind.
@@ -138,6 +169,18 @@ impl Claims {
         let jti = self.jti.ok_or(Refusal::Missing("jti"))?;
         if jti.is_empty() || jti.chars().nth(LONGEST_ID).is_some() { Err(Refusal::TokenId) } else { Ok(jti) }
     }
+}
+
+/// Whether a token is good now, apart from how long it lives.
+pub fn check_times(expires: f64, issued: f64, begins: f64, now: Timestamp) -> Result<(), Refusal> {
+    let now = seconds(now);
+    if ![expires, issued, begins].iter().all(|time| (0.0..LAST_SECOND).contains(time)) {
+        return Err(Refusal::Time);
+    }
+    if expires + SKEW <= now {
+        return Err(Refusal::Expired);
+    }
+    if issued.max(begins) > now + SKEW { Err(Refusal::Future) } else { Ok(()) }
 }
 
 /// Seconds since 1970, as tokens count.

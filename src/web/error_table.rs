@@ -50,9 +50,39 @@ table! {
     PREFETCH_NOT_FHIR: BAD_REQUEST, "prefetch-not-fhir", "structure",
         "A prefetch value is neither null nor a FHIR resource.",
         "Send a resource, a Bundle or null under the key that `expression` names.";
+    WRONG_PARAMETER: BAD_REQUEST, "wrong-parameter", "value",
+        "`/fhir`: the body is no Parameters resource, or a parameter is not what the operation knows.",
+        "Change the parameter that `expression` names; `GET /fhir/metadata` leads to the definitions.";
+    CHART_NOT_FHIR: BAD_REQUEST, "chart-not-fhir", "structure",
+        "`/fhir`: the chart is no FHIR Bundle that can be read.",
+        "Send a Bundle of resources in JSON.";
+    WHICH_PATIENT: BAD_REQUEST, "which-patient", "value",
+        "`/fhir`: the chart holds no Patient, several, or not the one that `patient` names.",
+        "Send one patient's chart with its Patient, or name the patient.";
+    NOT_A_BATCH: BAD_REQUEST, "not-a-batch", "structure",
+        "`POST /fhir`: the body is no Bundle of type `batch`.",
+        "Send one; a transaction is not served.";
+    ENTRY_NOT_SERVED: BAD_REQUEST, "entry-not-served", "not-supported",
+        "`POST /fhir`: an entry is no POST to an operation, with its Parameters as resource.",
+        "Give each entry `request.method` POST and `request.url` `$assess-risk` or `$embed`.";
     UNAUTHORIZED: UNAUTHORIZED, "unauthorized", "login",
         "The call's token cannot be accepted, or there is none. The answer has no body and never says why.",
         "The server's log has the cause, without the token (`docs/guides/trust.md`).";
+    INVALID_TOKEN: UNAUTHORIZED, "invalid-token", "login",
+        "`/fhir`: there is no access token, or it cannot be accepted. The answer never says why.",
+        "The server's log has the cause, without the token (`docs/guides/api.md`).";
+    INSUFFICIENT_SCOPE: FORBIDDEN, "insufficient-scope", "forbidden",
+        "`/fhir`: no scope of the access token lets this be read, or a `patient/` scope comes without a patient.",
+        "Ask for one of the scopes that `WWW-Authenticate` names.";
+    OTHER_PATIENT: FORBIDDEN, "other-patient", "forbidden",
+        "`/fhir`: the access token is for another patient than the one asked about.",
+        "Ask about the token's patient, or with a token of `user/` or `system/` scopes.";
+    PATIENT_FORBIDDEN: FORBIDDEN, "patient-forbidden", "forbidden",
+        "`/fhir`: the FHIR server did not let the access token read the patient.",
+        "Ask for scopes that let read the patient and the chart.";
+    PATIENT_NOT_THERE: NOT_FOUND, "patient-not-there", "not-found",
+        "`/fhir`: the FHIR server has no such patient.",
+        "Compare the id with the FHIR server's.";
     UNKNOWN_ROUTE: NOT_FOUND, "unknown-route", "not-found",
         "There is nothing at this address.",
         "Compare it with the list of `prodrome serve --help`.";
@@ -72,6 +102,9 @@ table! {
         "The body is larger than `[server] max_body`, packed or unpacked, or a feedback batch has more than 1,000 \
          entries. The connection is closed.",
         "Send less, or raise the limit.";
+    TOO_MANY_ENTRIES: PAYLOAD_TOO_LARGE, "too-many-entries", "too-long",
+        "`POST /fhir`: the batch has more than 32 entries.",
+        "Send several batches.";
     MEDIA_TYPE: UNSUPPORTED_MEDIA_TYPE, "media-type", "not-supported",
         "The body is announced as something else than JSON in UTF-8.",
         "Send `Content-Type: application/json`.";
@@ -84,6 +117,15 @@ table! {
     MODEL_FAILED: INTERNAL_SERVER_ERROR, "model-failed", "exception",
         "The model could not compute an answer.",
         "Look into the server's log; report it.";
+    NO_STATE: NOT_IMPLEMENTED, "no-state", "not-supported",
+        "`$embed`: no reader of this server's model has a state.",
+        "Serve a package with a reader of days or of facts.";
+    FHIR_SERVER_AWAY: BAD_GATEWAY, "fhir-server-away", "transient",
+        "`/fhir`: the FHIR server did not give the patient in time, or not as FHIR.",
+        "Call again; look after the FHIR server.";
+    TOKEN_UNDECIDED: SERVICE_UNAVAILABLE, "token-undecided", "transient",
+        "`/fhir`: the authorization server, or its keys, could not be asked about the access token.",
+        "Call again after `Retry-After`; the log says what failed.";
     NOT_READY: SERVICE_UNAVAILABLE, "not-ready", "transient",
         "Model or database still load.",
         "Wait for `GET /readyz`.";
@@ -110,7 +152,7 @@ table! {
 const HEAD: &str = "\
 # Errors
 
-Every refusal but 401 carries a FHIR OperationOutcome. Its `details.coding` (system `urn:prodrome:problem`) holds the code below,
+Every refusal but the 401 of a hook call carries a FHIR OperationOutcome. Its `details.coding` (system `urn:prodrome:problem`) holds the code below,
 which stays the same between versions; `code` is the FHIR issue type; `expression` names the member of the request to change; the
 text says what to change and repeats nothing of the request. A 503 carries `Retry-After`. Each refusal is one line `call refused`
 in the log, with the code and, where there is one, the cause.

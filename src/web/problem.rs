@@ -4,6 +4,7 @@
 use super::encoding::READ_HERE;
 use super::error_table::{self as table, Row};
 use crate::decision_support::answer_hook::HookError;
+use crate::decision_support::assess::AssessError;
 use crate::decision_support::prefetch::PrefetchError;
 use crate::decision_support::protocol::RequestError;
 use crate::governance::GovernanceError;
@@ -49,6 +50,24 @@ pub enum Problem {
     NotRecorded(#[from] GovernanceError),
     #[error(transparent)]
     Hook(#[from] HookError),
+    #[error("this needs an access token: send `Authorization: Bearer`")]
+    NoAccessToken,
+    #[error("the access token cannot be accepted")]
+    InvalidToken(Denied),
+    #[error("nobody could say whether the access token is good: try again shortly")]
+    TokenUndecided(Denied),
+    #[error("the access token does not allow this: a scope is needed that lets read it, with the patient it is for")]
+    InsufficientScope { scope: &'static str },
+    #[error("the access token is for another patient")]
+    OtherPatient,
+    #[error("the body must be a Bundle of type `batch`")]
+    NotABatch,
+    #[error("the batch has more entries than this server takes")]
+    TooManyEntries,
+    #[error("an entry must be a POST to `$assess-risk` or `$embed` with its Parameters as resource")]
+    EntryNotServed,
+    #[error(transparent)]
+    Assess(#[from] AssessError),
     #[error("the call could not be answered because of a fault in this server")]
     Panic,
 }
@@ -71,6 +90,14 @@ impl Problem {
             Self::TokenNotRecorded(_) => table::TOKEN_NOT_RECORDED,
             Self::NotRecorded(_) => table::NOT_RECORDED,
             Self::Hook(error) => hook_row(error),
+            Self::NoAccessToken | Self::InvalidToken(_) => table::INVALID_TOKEN,
+            Self::TokenUndecided(_) => table::TOKEN_UNDECIDED,
+            Self::InsufficientScope { .. } => table::INSUFFICIENT_SCOPE,
+            Self::OtherPatient => table::OTHER_PATIENT,
+            Self::NotABatch => table::NOT_A_BATCH,
+            Self::TooManyEntries => table::TOO_MANY_ENTRIES,
+            Self::EntryNotServed => table::ENTRY_NOT_SERVED,
+            Self::Assess(error) => assess_row(error),
             Self::Panic => table::PANIC,
         }
     }
@@ -82,6 +109,9 @@ impl Problem {
                 error.member().map(str::to_string).into_iter().collect()
             }
             Self::Hook(HookError::HookNotServed) => vec!["hook".into()],
+            Self::Assess(AssessError::Parameters(error)) => {
+                error.parameter().map(|name| format!("Parameters.parameter.where(name='{name}')")).into_iter().collect()
+            }
             Self::Hook(HookError::Prefetch(PrefetchError::Missing { missing })) => {
                 missing.iter().map(|key| format!("prefetch.{key}")).collect()
             }
@@ -92,12 +122,30 @@ impl Problem {
         }
     }
 
+    /// What its caller is told.
+    pub fn outcome(&self) -> OperationOutcome {
+        let Row { code, issue, .. } = self.row();
+        let details = Details { coding: [Coding { system: "urn:prodrome:problem", code }], text: self.to_string() };
+        let issue = [Issue { severity: "error", code: issue, details, expression: self.expression() }];
+        OperationOutcome { resource_type: "OperationOutcome", issue }
+    }
+
+    /// Tells the log, once.
+    pub fn report(&self) {
+        let Row { status, code, .. } = self.row();
+        CallRefused { code, status: status.as_u16(), cause: self.cause().as_deref() }.emit();
+    }
+
     /// What happened inside, for the log.
     fn cause(&self) -> Option<String> {
         match self {
-            Self::Unauthorized(denied) => Some(denied.to_string()),
+            Self::Unauthorized(denied) | Self::InvalidToken(denied) | Self::TokenUndecided(denied) => {
+                Some(denied.to_string())
+            }
             Self::TokenNotRecorded(error) => Some(error.to_string()),
-            Self::NotRecorded(error) | Self::Hook(HookError::NotRecorded(error)) => Some(error.to_string()),
+            Self::NotRecorded(error)
+            | Self::Hook(HookError::NotRecorded(error))
+            | Self::Assess(AssessError::NotRecorded(error)) => Some(error.to_string()),
             _ => None,
         }
     }
@@ -111,12 +159,34 @@ fn hook_row(error: &HookError) -> Row {
         HookError::Request(error) => request_row(error),
         HookError::Prefetch(PrefetchError::NotFhir { .. }) => table::PREFETCH_NOT_FHIR,
         HookError::Prefetch(PrefetchError::Missing { .. }) => table::DATA_MISSING,
-        HookError::Ask(AskError::Full) => table::BUSY,
-        HookError::Ask(AskError::TooLate) => table::TOO_LATE,
-        HookError::Ask(AskError::Stopping) => table::STOPPING,
-        HookError::Ask(AskError::Failed) => table::MODEL_FAILED,
+        HookError::Ask(error) => ask_row(*error),
         HookError::NotRecorded(_) => table::NOT_RECORDED,
         HookError::Interrupted => table::PANIC,
+    }
+}
+
+/// The rows of what an assessment tells.
+fn assess_row(error: &AssessError) -> Row {
+    match error {
+        AssessError::Parameters(_) => table::WRONG_PARAMETER,
+        AssessError::NotFhir => table::CHART_NOT_FHIR,
+        AssessError::NoPatient | AssessError::SeveralPatients => table::WHICH_PATIENT,
+        AssessError::PatientNotThere => table::PATIENT_NOT_THERE,
+        AssessError::PatientForbidden => table::PATIENT_FORBIDDEN,
+        AssessError::FhirServerAway => table::FHIR_SERVER_AWAY,
+        AssessError::NoState => table::NO_STATE,
+        AssessError::Ask(error) => ask_row(*error),
+        AssessError::NotRecorded(_) => table::NOT_RECORDED,
+        AssessError::Interrupted => table::PANIC,
+    }
+}
+
+fn ask_row(error: AskError) -> Row {
+    match error {
+        AskError::Full => table::BUSY,
+        AskError::TooLate => table::TOO_LATE,
+        AskError::Stopping => table::STOPPING,
+        AskError::Failed => table::MODEL_FAILED,
     }
 }
 
@@ -128,9 +198,10 @@ fn request_row(error: &RequestError) -> Row {
     }
 }
 
+/// What every refusal but that of a hook call's token carries.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct OperationOutcome {
+pub struct OperationOutcome {
     resource_type: &'static str,
     issue: [Issue; 1],
 }
@@ -162,11 +233,17 @@ impl ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        let Row { status, code, issue, .. } = self.row();
-        CallRefused { code, status: status.as_u16(), cause: self.cause().as_deref() }.emit();
+        self.report();
+        let status = self.status_code();
         let mut response = HttpResponse::build(status);
         match self {
             Self::Unauthorized(_) => return response.insert_header((WWW_AUTHENTICATE, "Bearer")).finish(),
+            Self::NoAccessToken => drop(response.insert_header((WWW_AUTHENTICATE, "Bearer"))),
+            Self::InvalidToken(_) => drop(response.insert_header((WWW_AUTHENTICATE, "Bearer error=\"invalid_token\""))),
+            Self::InsufficientScope { scope } => {
+                let told = format!("Bearer error=\"insufficient_scope\", scope=\"{scope}\"");
+                response.insert_header((WWW_AUTHENTICATE, told));
+            }
             Self::MethodNotAllowed { allow } => drop(response.insert_header((ALLOW, *allow))),
             Self::ContentEncoding => drop(response.insert_header((ACCEPT_ENCODING, READ_HERE))),
             // The rest of such a body is not waited for, nor is another request after it.
@@ -174,9 +251,7 @@ impl ResponseError for Problem {
             _ if status == StatusCode::SERVICE_UNAVAILABLE => drop(response.insert_header((RETRY_AFTER, "1"))),
             _ => {}
         }
-        let details = Details { coding: [Coding { system: "urn:prodrome:problem", code }], text: self.to_string() };
-        let issue = [Issue { severity: "error", code: issue, details, expression: self.expression() }];
-        let body = serde_json::to_string(&OperationOutcome { resource_type: "OperationOutcome", issue });
+        let body = serde_json::to_string(&self.outcome());
         response.content_type("application/fhir+json; charset=utf-8").body(body.unwrap_or_default())
     }
 }

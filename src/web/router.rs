@@ -3,9 +3,12 @@
 
 use super::cds_hooks::{call, discovery, feedback};
 use super::credentials::{authenticate, authenticate_discovery};
+use super::fhir::access::authorize;
+use super::fhir::{batch, capability, openapi, operations as api_operations};
 use super::jwks;
 use super::operations::{health, metrics};
 use super::problem::Problem;
+use super::smart;
 use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
@@ -24,8 +27,20 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(list("/v3/cds-services", discovery::discovery_v3))
         .service(write("/v3/cds-services/{id}", call::call))
         .service(write("/v3/cds-services/{id}/feedback", feedback::feedback))
+        // Programs that use our own API.
+        .service(operation("/fhir/$assess-risk", api_operations::assess_risk))
+        .service(operation("/fhir/$embed", api_operations::embed_chart))
+        .service(operation("/fhir", batch::batch))
+        .service(read("/fhir/metadata", capability::metadata))
+        .service(read("/fhir/.well-known/smart-configuration", capability::smart_configuration))
+        .service(read("/fhir/OperationDefinition/{code}", capability::operation_definition))
+        .service(read("/openapi.json", openapi::document))
+        .service(read("/docs", openapi::page))
+        .service(read("/docs/style.css", openapi::style))
         // EHRs that give tokens to us.
         .service(read("/.well-known/jwks.json", jwks::jwks))
+        // Browsers of clinicians.
+        .service(web::scope("/smart").wrap(from_fn(smart::protect)).configure(smart::routes))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))
         .service(read("/readyz", health::readyz))
@@ -34,7 +49,7 @@ pub fn routes(config: &mut ServiceConfig) {
 }
 
 /// An address that everyone may read: GET and HEAD.
-fn read<F, Args>(path: &'static str, handler: F) -> Resource
+pub(super) fn read<F, Args>(path: &'static str, handler: F) -> Resource
 where
     F: Handler<Args>,
     Args: FromRequest + 'static,
@@ -44,6 +59,30 @@ where
         .route(web::get().to(handler.clone()))
         .route(web::head().to(handler))
         .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
+}
+
+/// An address that a browser opens: GET alone, since opening it does something.
+pub(super) fn open<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::get().to(handler))
+        .default_service(web::to(|request| ready(other_method(request, "GET, OPTIONS"))))
+}
+
+/// An address to which a page of ours posts.
+pub(super) fn submit<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::post().to(handler))
+        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
 }
 
 /// An address that is read by whom `[server] discovery` names.
@@ -68,6 +107,18 @@ where
 {
     web::resource(path)
         .route(web::post().to(handler).wrap(from_fn(authenticate)))
+        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
+}
+
+/// An address of our own API, posted to with an access token.
+fn operation<F, Args>(path: &'static str, handler: F) -> Resource
+where
+    F: Handler<Args>,
+    Args: FromRequest + 'static,
+    F::Output: Responder + 'static,
+{
+    web::resource(path)
+        .route(web::post().to(handler).wrap(from_fn(authorize)))
         .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
 }
 

@@ -2,11 +2,13 @@
 
 use super::body::Limits;
 use super::problem::Problem;
+use super::smart::SmartApp;
 use crate::decision_support::answer_hook::HookParts;
+use crate::governance::card_handles::CardHandles;
 use crate::governance::feedback::Feedback;
 use crate::platform::database::Database;
 use crate::platform::settings::{Discovery, Mode, Settings};
-use crate::trust::{OwnKeys, Trust};
+use crate::trust::{AccessTrust, OwnKeys, Trust};
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::sync::{Arc, OnceLock};
 
@@ -14,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 pub struct Parts {
     pub database: Database,
     pub feedback: Feedback,
+    pub card_handles: CardHandles,
     /// The spine of a hook call.
     pub hooks: Arc<HookParts>,
 }
@@ -29,18 +32,25 @@ pub struct State {
     pub limits: Limits,
     /// Knows the configured clients.
     pub trust: Trust,
+    /// Knows whose access tokens our own API takes.
+    pub access: AccessTrust,
+    /// The address that clients call, without a final slash.
+    pub public_url: Option<String>,
     /// FHIR servers of all clients, which anonymous calls may use in development.
     pub fhir_servers: Arc<[String]>,
     /// Our own keys, to be published.
     pub own_keys: Option<Arc<OwnKeys>>,
+    /// The app that EHRs open; `None`: none knows it.
+    pub smart: Option<SmartApp>,
     pub metrics: Option<PrometheusHandle>,
 }
 
 impl State {
     pub fn new(
         settings: &Settings,
-        trust: Trust,
+        (trust, access): (Trust, AccessTrust),
         own_keys: Option<Arc<OwnKeys>>,
+        smart: Option<SmartApp>,
         metrics: Option<PrometheusHandle>,
     ) -> Self {
         Self {
@@ -49,7 +59,10 @@ impl State {
             discovery: settings.server.discovery,
             limits: Limits { bytes: settings.server.max_body, patience: settings.server.body_patience },
             trust,
+            access,
+            public_url: settings.server.public_url.clone(),
             own_keys,
+            smart,
             fhir_servers: settings.cds_clients.iter().flat_map(|client| client.fhir_servers.clone()).collect(),
             metrics,
         }

@@ -22,11 +22,11 @@ const DEPENDENCIES: [(&str, &[&str]); 11] = [
     ("awc", &["trust", "decision_support", "sandbox_ehr", "conform", "cli"]),
     ("jsonwebtoken", &["trust", "conform"]),
     ("rustls", &["web"]),
-    ("maud", &["sandbox_ehr"]),
+    ("maud", &["web", "sandbox_ehr"]),
     ("candle_core", &["prediction", "learning"]),
     ("fused_ops", &["prediction", "learning", "cli"]),
     ("sqlx", &["platform", "trust", "governance"]),
-    ("moka", &["prediction"]),
+    ("moka", &["trust", "prediction"]),
     ("anyhow", &["learning", "cli"]),
     ("clap", &["cli"]),
 ];

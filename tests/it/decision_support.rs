@@ -34,6 +34,7 @@ async fn spine_of(oracle: Arc<dyn Oracle>, services: &Path, database: &TestDatab
         audit: Audit::new(database),
         patience: Duration::from_secs(20),
         documentation_url: None,
+        app_links: None,
     })
 }
 

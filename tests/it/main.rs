@@ -1,5 +1,6 @@
 //! The one integration test binary (one link instead of many). One line a module; what each holds:
 //! - `demo` server and sandbox EHR as a user meets them
+//! - `api` our own API: who is let in, what a token allows, what is answered
 //! - `architecture` the rules of the house: layers, names, the map
 //! - `attacks` what hostile senders try, each followed by a good call
 //! - `conform` every CDS Hooks service judged from outside, ours and wrong ones
@@ -17,10 +18,12 @@
 //! - `read_back` what did not come is read from FHIR servers, good and bad ones, by whose right it may be
 //! - `releases` one chart in R4, R4B and R5
 //! - `shipped_model` the package in `models`, asked about the demo's patients
+//! - `smart` our SMART app, at the sandbox EHR and at EHRs that lie
 //! - `trust` who may call: good tokens, and an attack corpus
 //! - `twin` the EHR twin as CDS services meet it, item by item, habit by habit
 //! - `web` the HTTP face, through the real app
 
+mod api;
 mod architecture;
 mod attacks;
 mod conform;
@@ -41,6 +44,7 @@ mod read_back;
 mod releases;
 mod sandbox_ehr;
 mod shipped_model;
+mod smart;
 mod trust;
 mod twin;
 mod web;

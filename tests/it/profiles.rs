@@ -1,6 +1,6 @@
 //! The definitions in `profiles/` are valid R4, name what the code writes, and list every reason for silence.
 
-use fhir_fence::risk_assessment::{ABSTAINED, BASELINE, MODELS, NOT_READ, OUTCOMES, PROFILE};
+use fhir_fence::risk_assessment::{ABSTAINED, BASELINE, INTERVAL, MODELS, NOT_READ, OUTCOMES, PROFILE};
 use prodrome::prediction::answer::Abstention;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +22,7 @@ fn definitions() -> BTreeMap<String, Value> {
 #[test]
 fn every_canonical_that_the_code_writes_is_defined_and_no_other() {
     let defined: BTreeSet<String> = definitions().into_keys().collect();
-    let written = [PROFILE, BASELINE, ABSTAINED, NOT_READ, OUTCOMES, MODELS];
+    let written = [PROFILE, BASELINE, ABSTAINED, INTERVAL, NOT_READ, OUTCOMES, MODELS];
     let supporting =
         ["CodeSystem/abstention", "ValueSet/abstention"].map(|end| format!("https://prodrome.org/fhir/{end}"));
     assert_eq!(defined, written.map(str::to_owned).into_iter().chain(supporting).collect());
@@ -31,7 +31,7 @@ fn every_canonical_that_the_code_writes_is_defined_and_no_other() {
 #[test]
 fn the_profile_asks_for_the_extensions_by_their_canonicals() {
     let profile = definitions()[PROFILE].to_string();
-    for extension in [BASELINE, ABSTAINED, NOT_READ, OUTCOMES, MODELS] {
+    for extension in [BASELINE, ABSTAINED, INTERVAL, NOT_READ, OUTCOMES, MODELS] {
         assert!(profile.contains(&format!("\"{extension}\"")), "{extension}");
     }
 }

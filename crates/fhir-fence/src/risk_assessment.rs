@@ -15,6 +15,8 @@ use fhirbolt::model::r4::types::{
 pub const PROFILE: &str = "https://prodrome.org/fhir/StructureDefinition/prodrome-risk-assessment";
 /// Canonical of the extension with the average of the same age and sex.
 pub const BASELINE: &str = "https://prodrome.org/fhir/StructureDefinition/baseline-probability";
+/// Canonical of the extension with the 95 % interval of a probability.
+pub const INTERVAL: &str = "https://prodrome.org/fhir/StructureDefinition/probability-interval";
 /// Canonical of the extension with the reason why the server would stay silent.
 pub const ABSTAINED: &str = "https://prodrome.org/fhir/StructureDefinition/abstained";
 /// Canonical of the extension with how many resources of the chart could not be used.

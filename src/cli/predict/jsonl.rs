@@ -1,6 +1,7 @@
 //! Answers as JSON lines, as the guide has them; further members may be added, none renamed.
 
-use super::{Assessment, moment};
+use super::Assessment;
+use crate::patient_record::moment;
 use crate::patient_record::timeline::SkipReason;
 use serde::Serialize;
 use std::collections::BTreeMap;

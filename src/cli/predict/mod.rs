@@ -3,11 +3,11 @@
 
 mod assessment;
 mod jsonl;
-mod moment;
 mod risk_assessment;
 mod table;
 
 use crate::patient_record::chart::file;
+use crate::patient_record::moment;
 use crate::patient_record::timeline::Second;
 use crate::platform::clock;
 use crate::prediction::answer::{Explain, Oracle};

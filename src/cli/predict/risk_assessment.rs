@@ -1,15 +1,13 @@
 //! Answers as FHIR R4 RiskAssessments, one a line, after the profile in `profiles/`.
 
-use super::{Assessment, moment};
+use super::Assessment;
+use crate::decision_support::assess::NOTE;
+use crate::patient_record::moment;
 use crate::patient_record::timeline::SECONDS_PER_DAY;
 use crate::prediction::answer::Oracle;
-use crate::prediction::phenotype::{Phenotypes, Rule};
+use crate::prediction::phenotype::Phenotypes;
 use anyhow::Context;
 use fhir_fence::risk_assessment::{Prediction, RiskAssessment};
-
-/// What every reader must know.
-pub const NOTE: &str = "Computed by a machine-learning model trained on synthetic patients: it shows how the software \
-    works, not what medicine knows. Not for use in care. Probabilities are in percent.";
 
 /// One line, with its end.
 pub fn render(assessment: &Assessment, model: &dyn Oracle, phenotypes: &Phenotypes) -> anyhow::Result<String> {
@@ -18,7 +16,7 @@ pub fn render(assessment: &Assessment, model: &dyn Oracle, phenotypes: &Phenotyp
     let predictions = assessment.answer.risks.iter().zip(&ends).map(|(risk, until)| Prediction {
         outcome: &risk.phenotype,
         title: title(model, &risk.phenotype),
-        snomed: snomed(phenotypes, &risk.phenotype),
+        snomed: phenotypes.snomed(&risk.phenotype),
         probability: risk.risk,
         baseline: risk.baseline_risk,
         until,
@@ -41,14 +39,4 @@ pub fn render(assessment: &Assessment, model: &dyn Oracle, phenotypes: &Phenotyp
 pub fn title<'a>(model: &'a dyn Oracle, phenotype: &'a str) -> &'a str {
     let outcome = model.outcomes().iter().find(|outcome| &*outcome.phenotype == phenotype);
     outcome.map_or(phenotype, |outcome| &outcome.title)
-}
-
-/// The SNOMED CT code of a condition that has exactly one there; codes of other systems say the same.
-fn snomed<'a>(phenotypes: &'a Phenotypes, phenotype: &str) -> Option<&'a str> {
-    let (_, definition) = phenotypes.outcomes.get(phenotypes.index(phenotype)?)?;
-    let mut snomed = definition.codes.iter().filter_map(|code| code.strip_prefix("S:"));
-    match (definition.rule, snomed.next(), snomed.next()) {
-        (Rule::Condition, only, None) => only,
-        _ => None,
-    }
 }

@@ -1,7 +1,8 @@
 //! Answers for people: a table per patient, what stands out first.
 
+use super::Assessment;
 use super::risk_assessment::title;
-use super::{Assessment, moment};
+use crate::patient_record::moment;
 use crate::prediction::answer::{Oracle, Risk};
 use std::fmt::Write;
 

@@ -6,14 +6,16 @@
 mod read_call;
 mod remember;
 
+use super::app_link::AppLinks;
 use super::cards::{CardFacts, compose, explain};
 use super::prefetch::PrefetchError;
 use super::protocol::{Card, HookResponse, RequestError};
-use super::read_back::FhirReader;
+use super::read_back::{FhirBase, FhirReader};
 use super::repair::shape;
 use super::service_definition::{Catalogue, Mode, Service};
 use crate::governance::GovernanceError;
 use crate::governance::audit::Audit;
+use crate::governance::card_handles::About;
 use crate::platform::settings::{Backend, Quirks};
 use crate::prediction::answer::{Answer, AskPair, Question};
 use crate::prediction::predictor::{AskError, CacheStatus, Predictor};
@@ -35,6 +37,8 @@ pub struct HookParts {
     pub fhir: FhirReader,
     /// The `source.url` of cards.
     pub documentation_url: Option<String>,
+    /// Puts links to our SMART app into cards; `None`: no EHR knows it.
+    pub app_links: Option<AppLinks>,
 }
 
 /// What is known of a call apart from its body.
@@ -113,6 +117,7 @@ pub async fn answer_hook(
     let assessed = assess(parts, &service, &call).await?;
     let mut cards = compose_cards(parts, &service, &call, assessed.as_ref());
     shape(&mut cards, facts.quirks, &mut call.repairs);
+    link_to_app(parts, &service, &call, &facts, &mut cards).await?;
     let answered = Answered { parts, service: &service, facts: &facts, call, assessed, cards, started };
     answered.record().await?;
     answered.report();
@@ -137,6 +142,21 @@ async fn assess(parts: &HookParts, service: &Service, call: &ReadCall) -> Result
     let asked = parts.predictor.ask(question, Instant::now() + parts.patience);
     let (answer, cache) = asked.instrument(info_span!("ask_model")).await?;
     Ok(Some(Assessed { answer, cache, fingerprint }))
+}
+
+/// Links each card to our app, where the EHR that called is one that opens it.
+async fn link_to_app(
+    parts: &HookParts,
+    service: &Service,
+    call: &ReadCall,
+    facts: &CallFacts,
+    cards: &mut [Card],
+) -> Result<(), HookError> {
+    let Some(links) = &parts.app_links else { return Ok(()) };
+    let server = call.fhir_server.as_deref().filter(|called| FhirBase::of(called, &facts.fhir_servers).is_some());
+    let Some(server) = server.and_then(|called| links.registered(called)) else { return Ok(()) };
+    let about = About { fhir_server: server, patient: &call.context.patient_id };
+    Ok(links.add(cards, &service.id, about, facts.arrived).instrument(info_span!("link_to_app")).await?)
 }
 
 fn compose_cards(parts: &HookParts, service: &Service, call: &ReadCall, assessed: Option<&Assessed>) -> Vec<Card> {

@@ -32,6 +32,8 @@ const LONGEST_LEAVE: u64 = 3600;
 pub(super) struct ReadCall {
     pub hook: String,
     pub hook_instance: String,
+    /// As the call names it.
+    pub fhir_server: Option<String>,
     pub context: Context,
     pub as_of: Second,
     pub seed: CallSeed,
@@ -150,6 +152,7 @@ fn read(
         hook_instance: request.hook_instance,
         as_of,
         unread: unread(service, &arrived),
+        fhir_server: request.fhir_server,
         context: request.context,
         data,
         repairs,

@@ -7,7 +7,7 @@ mod choose;
 mod compose;
 mod detail;
 mod outlook;
-mod wording;
+pub mod wording;
 
 #[cfg(test)]
 mod tests;

@@ -4,7 +4,7 @@ use crate::patient_record::timeline::{Second, SkipReason};
 use crate::prediction::answer::Risk;
 
 /// A probability in percent: two figures where small, never a false certainty.
-pub(super) fn percent(risk: f64) -> String {
+pub fn percent(risk: f64) -> String {
     match risk * 100.0 {
         p if p < 0.05 => "< 0.1 %".into(),
         p if p < 9.95 => format!("{p:.1} %"),
@@ -14,7 +14,7 @@ pub(super) fn percent(risk: f64) -> String {
 }
 
 /// "8.0 % (6.1 to 11 %)": a risk with its interval where that is known.
-pub(super) fn with_interval(risk: &Risk) -> String {
+pub fn with_interval(risk: &Risk) -> String {
     let bare = |p: f64| percent(p).trim_end_matches(" %").to_owned();
     match risk.interval {
         Some((low, high)) => format!("{} ({} to {})", percent(risk.risk), bare(low), percent(high)),
@@ -23,7 +23,7 @@ pub(super) fn with_interval(risk: &Risk) -> String {
 }
 
 /// "1 year", "5 years", "90 days".
-pub(super) fn horizon(days: u32) -> String {
+pub fn horizon(days: u32) -> String {
     match (days / 365, days % 365) {
         (1, 0) => "1 year".into(),
         (years, 0) if years > 0 => format!("{years} years"),
@@ -32,7 +32,7 @@ pub(super) fn horizon(days: u32) -> String {
 }
 
 /// The UTC date of a moment, `2019-03-04`.
-pub(super) fn date(second: Second) -> String {
+pub fn date(second: Second) -> String {
     match jiff::Timestamp::from_second(second) {
         Ok(moment) => moment.strftime("%Y-%m-%d").to_string(),
         Err(_) => "date out of range".into(),
@@ -69,12 +69,12 @@ pub(super) fn plain(text: &str) -> String {
 }
 
 /// Direction marks and zero-width characters, with which a text can look like another one.
-fn is_invisible(character: char) -> bool {
+pub fn is_invisible(character: char) -> bool {
     matches!(character, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{00ad}')
 }
 
 /// Why resources were left out, in a clinician's words; `None` for what nobody misses.
-pub(super) fn left_out(reason: SkipReason) -> Option<&'static str> {
+pub fn left_out(reason: SkipReason) -> Option<&'static str> {
     match reason {
         SkipReason::Unreadable => Some("not readable"),
         SkipReason::NoCode => Some("without a code that can be read"),

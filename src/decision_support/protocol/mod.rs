@@ -13,10 +13,10 @@ mod response;
 pub use context::{About, Context, HookContext, LIBRARY, Tolerance};
 pub use discovery::{Discovery, DiscoveryEntry, Edition, Templates};
 pub use feedback::{Feedback, OverrideReason, Reaction, read_feedback};
-pub use request::{AccessToken, FhirAuthorization, HookRequest, OpenedCall, RequestError};
+pub use request::{FhirAuthorization, HookRequest, OpenedCall, RequestError};
 pub use response::{Action, Card, Coding, HookResponse, Indicator, Link, SelectionBehavior, Source, Suggestion};
 
-pub(crate) use members::{is_fhir_id, members_of};
+pub(crate) use members::{is_fhir_id, is_id_of, members_of};
 
 #[cfg(test)]
 mod tests;

@@ -4,6 +4,7 @@
 
 use super::context::{About, Context, Tolerance, bare_id, read_context};
 use super::members::Members;
+use crate::trust::AccessToken;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
@@ -56,28 +57,6 @@ pub struct HookRequest<'a> {
     pub prefetch: Vec<(String, &'a RawValue)>,
     /// Members of the request's `extension`; empty when it is missing or no object.
     pub(crate) extension: Members<'a>,
-}
-
-/// A bearer token for the EHR's FHIR server. Cannot be printed.
-#[derive(Clone, PartialEq, Eq)]
-pub struct AccessToken(String);
-
-impl AccessToken {
-    /// A token that was given to us.
-    pub fn of(secret: String) -> Self {
-        Self(secret)
-    }
-
-    /// The secret itself, for an `Authorization` header and nothing else.
-    pub fn reveal(&self) -> &str {
-        &self.0
-    }
-}
-
-impl std::fmt::Debug for AccessToken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("AccessToken(..)")
-    }
 }
 
 /// Leave to read from the EHR's FHIR server. Checked here, used by `read_back`.
@@ -183,7 +162,7 @@ impl FhirAuthorization {
         if fhir_server.is_none() {
             return Err(RequestError::Missing("fhirServer".into()));
         }
-        let access_token = AccessToken(members.text("access_token", "fhirAuthorization.access_token")?);
+        let access_token = AccessToken::of(members.text("access_token", "fhirAuthorization.access_token")?);
         if !members.text("token_type", "fhirAuthorization.token_type")?.eq_ignore_ascii_case("bearer") {
             return Err(RequestError::wrong("fhirAuthorization.token_type", "`Bearer`"));
         }

@@ -92,10 +92,14 @@ pub struct Action {
 
 /// A place to read on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Link {
     pub label: String,
     pub url: String,
     /// `absolute` or `smart`.
     #[serde(rename = "type")]
     pub kind: String,
+    /// What a `smart` app is told by the EHR that opens it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub app_context: Option<String>,
 }

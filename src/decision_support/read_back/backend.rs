@@ -5,52 +5,31 @@
 //! takes the place of a token that the FHIR server refused.
 
 use super::address::FhirBase;
-use super::fetch::CLIENT;
-use crate::decision_support::protocol::AccessToken;
 use crate::platform::clock;
 use crate::platform::settings::Backend;
-use crate::trust::{OwnKeys, OwnKeysError};
-use awc::error::PayloadError;
-use awc::http::StatusCode;
-use awc::http::header::ACCEPT;
+use crate::trust::token_endpoint::{self, ASSERTION_TYPE, TokenEndpointError};
+use crate::trust::{AccessToken, OwnKeys, OwnKeysError};
 use serde::Deserialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 
-/// How long a token endpoint may take. A call ends earlier; what comes then is there for the next one.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// After a refusal or a failure nothing is asked for so long.
 const PAUSE: Duration = Duration::from_secs(30);
 /// A token is not used in its last seconds: it must still be good when it arrives. Of a short life, a fifth.
 const MARGIN: Duration = Duration::from_secs(30);
 /// However long a server says that its token lives.
 const LONGEST_LIFE: Duration = Duration::from_secs(3600);
-const MOST_BYTES: usize = 64 * 1024;
-const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// What a token endpoint may say (RFC 6749, section 5.2); anything else it says is not repeated.
-const ERRORS: [&str; 6] = [
-    "invalid_request",
-    "invalid_client",
-    "invalid_grant",
-    "unauthorized_client",
-    "unsupported_grant_type",
-    "invalid_scope",
-];
 
 /// Why there is no token.
 #[derive(Debug, thiserror::Error)]
 enum NoToken {
     #[error(transparent)]
     Keys(#[from] OwnKeysError),
-    #[error("the token endpoint gave no whole answer within 5 s")]
-    TooSlow,
-    #[error("the token endpoint cannot be reached")]
-    Unreachable,
-    #[error("the token endpoint answered {status} {code}")]
-    Refused { status: u16, code: &'static str },
-    #[error("the token endpoint's answer is no bearer token with a life (`expires_in`)")]
+    #[error(transparent)]
+    Endpoint(#[from] TokenEndpointError),
+    #[error("the token endpoint's answer is no bearer token")]
     Misshapen,
 }
 
@@ -93,7 +72,7 @@ impl BackendTokens {
         // It ends even when the call that needed it is gone, so that a slow endpoint serves the next call.
         let asking = tokio::task::spawn_local(async move {
             let asked = Instant::now();
-            let granted = timeout(PATIENCE, ask(&keys, &backend)).await.unwrap_or(Err(NoToken::TooSlow));
+            let granted = ask(&keys, &backend).await;
             if let Err(error) = &granted {
                 tracing::warn!(client_id = backend.client_id, %error, "no token of our own could be had");
             }
@@ -163,32 +142,9 @@ async fn ask(keys: &OwnKeys, backend: &Backend) -> Result<Granted, NoToken> {
         ("client_assertion_type", ASSERTION_TYPE),
         ("client_assertion", &assertion),
     ];
-    let request = CLIENT.with(|client| client.post(&backend.token_url)).insert_header((ACCEPT, "application/json"));
-    let mut answer = request.send_form(&form).await.map_err(|_| NoToken::Unreachable)?;
-    let status = answer.status();
-    let body = answer.body().limit(MOST_BYTES).await.map_err(|error| match error {
-        PayloadError::Overflow => NoToken::Misshapen,
-        _ => NoToken::Unreachable,
-    })?;
-    if status != StatusCode::OK {
-        return Err(NoToken::Refused { status: status.as_u16(), code: code_of(&body) });
-    }
-    let said: TokenAnswer = serde_json::from_slice(&body).map_err(|_| NoToken::Misshapen)?;
-    let printable = !said.access_token.is_empty() && said.access_token.bytes().all(|byte| byte.is_ascii_graphic());
-    if !said.token_type.eq_ignore_ascii_case("bearer") || !printable {
-        return Err(NoToken::Misshapen);
-    }
-    Ok(Granted { token: AccessToken::of(said.access_token), life: Duration::from_secs(said.expires_in) })
-}
-
-/// The error of RFC 6749 that a refusal names.
-fn code_of(body: &[u8]) -> &'static str {
-    #[derive(Deserialize)]
-    struct Refusal {
-        error: String,
-    }
-    let said = serde_json::from_slice::<Refusal>(body).map(|refusal| refusal.error).unwrap_or_default();
-    ERRORS.into_iter().find(|known| *known == said).unwrap_or("without a known error")
+    let said: TokenAnswer = token_endpoint::ask(&backend.token_url, &form, None).await?;
+    let token = AccessToken::read(said.access_token).filter(|_| said.token_type.eq_ignore_ascii_case("bearer"));
+    Ok(Granted { token: token.ok_or(NoToken::Misshapen)?, life: Duration::from_secs(said.expires_in) })
 }
 
 #[cfg(test)]
@@ -215,16 +171,8 @@ mod tests {
     #[test]
     fn a_refusal_is_followed_by_a_pause() {
         let start = Instant::now();
-        let mut held = Held::of(Err(NoToken::Refused { status: 401, code: "invalid_client" }), start);
+        let mut held = Held::of(Err(TokenEndpointError::TooSlow.into()), start);
         assert!(matches!(held.look(start + Duration::from_secs(29)), Held::Paused { .. }));
         assert!(matches!(held.look(start + Duration::from_secs(30)), Held::Nothing));
-    }
-
-    #[test]
-    fn of_what_a_token_endpoint_says_only_known_words_are_repeated() {
-        assert_eq!(code_of(br#"{"error": "invalid_client", "error_description": "x"}"#), "invalid_client");
-        for odd in [&br#"{"error": "secret"}"#[..], b"<html>", b""] {
-            assert_eq!(code_of(odd), "without a known error");
-        }
     }
 }

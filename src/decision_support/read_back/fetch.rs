@@ -4,9 +4,8 @@ use super::address::FhirBase;
 use super::backend::BackendTokens;
 use super::turns::Turns;
 use super::{SentPage, Unread};
-use crate::decision_support::protocol::AccessToken;
 use crate::platform::settings::FhirLimits;
-use crate::trust::OwnKeys;
+use crate::trust::{AccessToken, OwnKeys};
 use awc::error::SendRequestError;
 use awc::http::StatusCode;
 use awc::http::header::{ACCEPT, AUTHORIZATION};
@@ -35,7 +34,7 @@ pub struct Budget(AtomicUsize);
 thread_local! {
     /// The client library lives on one thread; each web worker keeps its own connections. How many there are is settled
     /// for each server by [`Turns`]: a limit over all of them would let one server take every place.
-    pub(super) static CLIENT: Client =
+    static CLIENT: Client =
         Client::builder().connector(Connector::new().limit(0)).disable_redirects().disable_timeout().finish();
 }
 

@@ -15,8 +15,9 @@ pub use fetch::FhirReader;
 pub use query::{Unfilled, fill};
 
 use super::prefetch::PrefetchKey;
-use super::protocol::{AccessToken, Context};
+use super::protocol::Context;
 use crate::platform::settings::Backend;
+use crate::trust::AccessToken;
 use fetch::Budget;
 use futures_util::future::join_all;
 use jiff::civil::Date;

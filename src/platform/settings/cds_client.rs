@@ -65,7 +65,7 @@ const KEYS: [&str; 13] = [
 ];
 /// Reading and searching whatever the EHR lets us.
 const BACKEND_SCOPE: &str = "system/*.rs";
-const ALGORITHMS: [&str; 7] = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "EdDSA"];
+pub(super) const ALGORITHMS: [&str; 7] = ["RS384", "ES384", "RS256", "ES256", "PS256", "PS384", "EdDSA"];
 
 pub(super) fn read(layers: &Layers) -> Result<Vec<CdsClient>, SettingsError> {
     let mut clients: Vec<CdsClient> = Vec::new();

@@ -4,12 +4,17 @@
 //! key, value, reason and remedy, and the command line ends with exit code 2. Reads no file but the settings.
 
 mod addresses;
+mod authorization_server;
 mod cds_client;
+mod ehr;
 mod layers;
 mod measure;
 mod server;
 
+pub use addresses::is_callable;
+pub use authorization_server::{AuthorizationServer, IntrospectionClient, IntrospectionEndpoint, Vouching};
 pub use cds_client::{Backend, CdsClient, KeySource, Quirks};
+pub use ehr::{AppAuthentication, Ehr, Smart};
 pub use server::{Discovery, Mode, Server, Tls};
 
 use layers::{Layers, Origin};
@@ -33,6 +38,11 @@ pub struct Settings {
     pub keys: Option<PathBuf>,
     pub telemetry: Telemetry,
     pub cds_clients: Vec<CdsClient>,
+    /// EHRs at which our SMART app is registered.
+    pub ehrs: Vec<Ehr>,
+    pub smart: Smart,
+    /// Whose access tokens our own API takes.
+    pub authorization_servers: Vec<AuthorizationServer>,
 }
 
 /// `[database]`
@@ -141,21 +151,31 @@ impl Settings {
         environment: impl Iterator<Item = (String, String)>,
     ) -> Result<Self, SettingsError> {
         let layers = Layers::read(file, environment)?;
+        let server = server::read(&layers)?;
+        let keys = layers.optional_text("keys.folder")?.map(PathBuf::from);
         let settings = Self {
-            server: server::read(&layers)?,
+            authorization_servers: authorization_server::read(&layers, server.public_url.as_deref())?,
+            ehrs: ehr::read(&layers, &server, keys.as_deref())?,
+            smart: ehr::smart(&layers)?,
+            server,
             database: database(&layers)?,
             model: Model { path: folder(&layers, "model.path")?, device: device(&layers)? },
             services: folder(&layers, "services.path")?,
             engine: engine(&layers)?,
             fhir: fhir(&layers)?,
-            keys: layers.optional_text("keys.folder")?.map(PathBuf::from),
+            keys,
             telemetry: telemetry(&layers)?,
             cds_clients: cds_client::read(&layers)?,
         };
-        addresses::check(&layers, &settings.server, &settings.cds_clients)?;
+        addresses::check(&layers, &settings)?;
         if settings.keys.is_none() && settings.cds_clients.iter().any(|client| client.backend.is_some()) {
             let remedy = "make keys with `prodrome keys new --folder keys` and name their folder";
             return Err(layers.unusable("keys.folder", "a client with `backend_token_url` needs our own keys", remedy));
+        }
+        if settings.keys.is_none() && settings.authorization_servers.iter().any(AuthorizationServer::wants_our_keys) {
+            let remedy = "make keys with `prodrome keys new --folder keys` and name their folder, or give a `client_secret_file`";
+            let why = "an authorization server with `introspection_url` and no secret needs our own keys";
+            return Err(layers.unusable("keys.folder", why, remedy));
         }
         Ok(settings)
     }

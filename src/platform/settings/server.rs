@@ -64,7 +64,7 @@ pub(super) fn read(layers: &Layers) -> Result<Server, SettingsError> {
         head_patience: layers.duration("server.head_patience")?,
         body_patience: layers.duration("server.body_patience")?,
         keep_alive: layers.duration("server.keep_alive")?,
-        cors_origins: origins(layers)?,
+        cors_origins: origins(layers, "server.cors_origins")?,
         discovery: layers.choice("server.discovery", &discoveries)?,
         documentation_url: address(layers, "server.documentation_url")?,
         tls: tls(layers)?,
@@ -97,12 +97,14 @@ fn address(layers: &Layers, key: &str) -> Result<Option<String>, SettingsError> 
     Err(layers.unusable(key, "it is no http or https address", "write it like \"https://cds.example.org\""))
 }
 
-fn origins(layers: &Layers) -> Result<Vec<String>, SettingsError> {
-    let key = "server.cors_origins";
+/// A list of origins: scheme, host and port.
+pub(super) fn origins(layers: &Layers, key: &str) -> Result<Vec<String>, SettingsError> {
     let origins = layers.texts(key)?;
     let fits = |origin: &String| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-        host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '?', '#', ' ']))
+        host.is_some_and(|host| {
+            !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/*?#;,'\"".contains(&byte))
+        })
     };
     if origins.iter().all(fits) {
         return Ok(origins);

@@ -179,3 +179,87 @@ fn an_algorithm_that_cannot_be_verified_is_refused() {
         assert!(message(with_client("mode = 'development'", &client)).contains("cds_client.algorithms"), "{algorithm}");
     }
 }
+
+/// Settings of development with one `[[ehr]]`, whose `name` is left to the test.
+fn with_ehr(server: &str, ehr: &str) -> Result<Settings, SettingsError> {
+    let fhir = if ehr.contains("fhir_server") { "" } else { "fhir_server = 'https://e.org/r4/'" };
+    read(&format!("[server]\n{server}\n[keys]\nfolder = 'keys'\n[[ehr]]\nclient_id = 'us'\n{fhir}\n{ehr}"), &[])
+}
+
+#[test]
+fn an_ehr_that_opens_the_app_needs_a_name_fit_for_an_address_and_whole_entries() {
+    let public = "public_url = 'https://cds.example.org'\nmode = 'development'";
+    for (ehr, key) in [
+        ("", "ehr.name"),
+        ("name = 'North Clinic'", "ehr.name"),
+        ("name = '../x'", "ehr.name"),
+        ("name = 'a'\nfhir_server = 'e.org'", "ehr.fhir_server"),
+        ("name = 'a'\nfhir_server = 'https://e.org/r4?x=1'", "ehr.fhir_server"),
+        ("name = 'a'\nauthentication = 'password'", "ehr.authentication"),
+        ("name = 'a'\nauthentication = 'client_secret_basic'", "ehr.client_secret_file"),
+        ("name = 'a'\nauthentication = 'public'\nclient_secret_file = 'x'", "ehr.client_secret_file"),
+        ("name = 'a'\nscopes = 'launch openid'", "ehr.scopes"),
+        ("name = 'a'\nid_token_algorithms = ['none']", "ehr.id_token_algorithms"),
+        ("name = 'a'\nid_token_algorithms = ['HS256']", "ehr.id_token_algorithms"),
+        ("name = 'a'\ntoken_endpoint = 'javascript:alert(1)'", "ehr.token_endpoint"),
+        ("name = 'a'\ntoken_endpont = 'https://e.org'", "ehr.token_endpoint"),
+        ("name = 'a'\n[[ehr]]\nname = 'a'\nclient_id = 'x'\nfhir_server = 'https://other.org'", "ehr.name"),
+        ("name = 'a'\n[[ehr]]\nname = 'b'\nclient_id = 'x'\nfhir_server = 'https://e.org/r4'", "ehr.name"),
+        ("name = 'a'\n[smart]\nframe_ancestors = ['https://e.org; script-src *']", "smart.frame_ancestors"),
+    ] {
+        let refused = message(with_ehr(public, ehr));
+        assert!(refused.contains(key), "{ehr}: {refused}");
+    }
+    let settings = with_ehr(public, "name = 'north-1'").expect("usable");
+    assert_eq!(settings.ehrs[0].fhir_server, "https://e.org/r4");
+    assert_eq!(settings.ehrs[0].scopes, ["openid", "fhirUser", "patient/*.rs"]);
+}
+
+#[test]
+fn the_app_needs_a_public_address_with_tls_and_keys_or_another_proof() {
+    let development = "mode = 'development'";
+    assert!(message(with_ehr(development, "name = 'a'")).contains("server.public_url"));
+    let plain = "mode = 'production'\nallow_plain_http = true\npublic_url = 'http://cds.example.org'";
+    assert!(message(with_ehr(plain, "name = 'a'")).contains("server.public_url"));
+    let secure = "mode = 'production'\npublic_url = 'https://cds.example.org'";
+    assert!(with_ehr(secure, "name = 'a'").is_ok());
+    for (ehr, key) in [
+        ("fhir_server = 'http://e.org/r4'", "ehr.fhir_server"),
+        ("authorization_endpoint = 'https://127.0.0.1/a'", "ehr.authorization_endpoint"),
+    ] {
+        assert!(message(with_ehr(secure, &format!("name = 'a'\n{ehr}"))).contains(key), "{ehr}");
+    }
+    let keyless = |more: &str| {
+        let ehr = format!("[[ehr]]\nname = 'a'\nclient_id = 'us'\nfhir_server = 'https://e.org'\n{more}");
+        read(&format!("[server]\npublic_url = 'https://c.org'\nmode = 'development'\n{ehr}"), &[])
+    };
+    assert!(message(keyless("")).contains("keys.folder"));
+    assert!(keyless("authentication = 'public'").is_ok());
+}
+
+fn with_authorization_server(server: &str, table: &str) -> Result<Settings, SettingsError> {
+    read(&format!("[server]\n{server}\n[[authorization_server]]\nname = 'as'\nissuer = 'https://as.org'\n{table}"), &[])
+}
+
+#[test]
+fn an_authorization_server_vouches_by_keys_or_by_being_asked() {
+    let ours = "public_url = 'https://cds.example.org'\nmode = 'production'";
+    for (table, key) in [
+        ("", "authorization_server.jwks_url"),
+        ("jwks_file = 'a.json'\nintrospection_url = 'https://as.org/i'", "authorization_server.jwks_url"),
+        ("jwks_file = 'a.json'\nalgorithms = ['HS256']", "authorization_server.algorithms"),
+        ("jwks_file = 'a.json'\nalgorithms = [7]", "authorization_server.algorithms"),
+        ("jwks_url = 'http://as.org/jwks'", "authorization_server.jwks_url"),
+        ("jwks_file = 'a.json'\nfhir_server = 'https://127.0.0.1/r4'", "authorization_server.fhir_server"),
+        ("introspection_url = 'https://as.org/i'", "authorization_server.client_id"),
+        ("introspection_url = 'https://as.org/i'\nclient_id = 'us'", "keys.folder"),
+        ("jwks_file = 'a.json'\nissuers = 'x'", "`authorization_server.issuer`"),
+    ] {
+        let refused = message(with_authorization_server(ours, table));
+        assert!(refused.contains(key), "{table}: {refused}");
+    }
+    let settings = with_authorization_server(ours, "jwks_url = 'https://as.org/jwks'").expect("usable");
+    assert_eq!(settings.authorization_servers[0].audience, "https://cds.example.org/fhir");
+    let nowhere = message(with_authorization_server("mode = 'development'", "jwks_file = 'a.json'"));
+    assert!(nowhere.contains("authorization_server.audience") && nowhere.contains("public_url"), "{nowhere}");
+}

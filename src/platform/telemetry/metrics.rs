@@ -59,11 +59,21 @@ pub const REPAIRS: Metric = metric(
     MetricKind::Counter,
     "What was bent for a client in requests and answers, by kind and client name",
 );
+pub const OPERATIONS: Metric = metric(
+    "prodrome_operations_total",
+    MetricKind::Counter,
+    "Operations of our API answered, by operation and cache (hit or miss)",
+);
+pub const APP_LAUNCHES: Metric = metric(
+    "prodrome_app_launches_total",
+    MetricKind::Counter,
+    "Launches of the SMART app that came to an end, by outcome (opened, or why not)",
+);
 pub const READY: Metric =
     metric("prodrome_ready", MetricKind::Gauge, "1 when model and database are ready and calls are served, else 0");
 
 /// The whole list.
-pub const ALL: [Metric; 12] = [
+pub const ALL: [Metric; 14] = [
     HTTP_REQUESTS,
     HTTP_SECONDS,
     HOOK_CALLS,
@@ -75,6 +85,8 @@ pub const ALL: [Metric; 12] = [
     FEEDBACK,
     FHIR_READS,
     REPAIRS,
+    OPERATIONS,
+    APP_LAUNCHES,
     READY,
 ];
 

@@ -3,8 +3,8 @@
 //! Fields are counts, durations and words of ours. A service id is one of the configured ones.
 
 use super::metrics::{
-    CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, FHIR_READS, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS, HTTP_SECONDS,
-    READY, REPAIRS, RESOURCES_SKIPPED,
+    APP_LAUNCHES, CALLS_REFUSED, CARDS, EVENTS_READ, FEEDBACK, FHIR_READS, HOOK_CALLS, HOOK_SECONDS, HTTP_REQUESTS,
+    HTTP_SECONDS, OPERATIONS, READY, REPAIRS, RESOURCES_SKIPPED,
 };
 use metrics::{counter, gauge, histogram};
 use std::time::Duration;
@@ -49,6 +49,35 @@ impl HookAnswered<'_> {
         for &(reason, count) in self.skipped {
             counter!(RESOURCES_SKIPPED.name, "reason" => reason).increment(count);
         }
+    }
+}
+
+/// An operation of our API was answered.
+pub struct OperationAnswered {
+    pub operation: &'static str,
+    pub outcome: &'static str,
+    pub cache_hit: bool,
+    pub events_read: usize,
+    /// Resources that were not read.
+    pub skipped: u32,
+    pub duration: Duration,
+}
+
+impl OperationAnswered {
+    pub fn emit(&self) {
+        let cache = if self.cache_hit { "hit" } else { "miss" };
+        let milliseconds = self.duration.as_secs_f64() * 1000.0;
+        tracing::info!(
+            operation = self.operation,
+            outcome = self.outcome,
+            cache,
+            events_read = self.events_read,
+            skipped = self.skipped,
+            milliseconds,
+            "operation answered"
+        );
+        counter!(OPERATIONS.name, "operation" => self.operation, "cache" => cache).increment(1);
+        counter!(EVENTS_READ.name).increment(self.events_read as u64);
     }
 }
 
@@ -129,6 +158,41 @@ impl Repaired<'_> {
             kind => tracing::debug!(kind, client = self.client, count = self.count, "bent for a client"),
         }
         counter!(REPAIRS.name, "kind" => self.kind, "client" => self.client.to_string()).increment(self.count);
+    }
+}
+
+/// The SMART app was opened at a patient.
+pub struct AppOpened<'a> {
+    /// A name of the settings.
+    pub ehr: &'a str,
+    /// From a card of ours.
+    pub from_card: bool,
+}
+
+impl AppOpened<'_> {
+    pub fn emit(&self) {
+        tracing::info!(ehr = self.ehr, from_card = self.from_card, "app opened");
+        counter!(APP_LAUNCHES.name, "outcome" => "opened").increment(1);
+    }
+}
+
+/// The SMART app was not opened, or not any longer.
+pub struct AppRefused<'a> {
+    /// A stable word of `web/smart/refused.rs`.
+    pub code: &'static str,
+    pub status: u16,
+    /// What went wrong, for the log; nothing of what the browser or the EHR sent.
+    pub cause: &'a str,
+}
+
+impl AppRefused<'_> {
+    pub fn emit(&self) {
+        if self.status >= 500 {
+            tracing::warn!(code = self.code, status = self.status, cause = self.cause, "app not opened");
+        } else {
+            tracing::info!(code = self.code, status = self.status, cause = self.cause, "app not opened");
+        }
+        counter!(APP_LAUNCHES.name, "outcome" => self.code).increment(1);
     }
 }
 

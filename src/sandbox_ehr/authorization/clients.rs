@@ -1,11 +1,11 @@
 //! The clients that this EHR knows, and how each shows who it is: a signed assertion (SMART App Launch 2.2, "Asymmetric
 //! client authentication"), a secret, or nothing. Assertions are verified by `trust`, as tokens of hook calls are.
 
-use super::expiring::Expiring;
 use super::form::Form;
 use super::refused::Refused;
 use super::registration::{Authentication, Registration};
 use crate::platform::clock;
+use crate::platform::expiring::Expiring;
 use crate::platform::settings::{self, CdsClient, KeySource, Quirks, SettingsError};
 use crate::trust::{Trust, Verified};
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};

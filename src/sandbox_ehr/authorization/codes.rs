@@ -1,8 +1,8 @@
 //! Authorization codes: for one try within a minute, by the client and for the redirect address that they were given for, by
 //! who knows the verifier behind the challenge (RFC 7636, S256 alone).
 
-use super::expiring::{Expiring, secret};
 use super::tokens::Grant;
+use crate::platform::expiring::{Expiring, secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;

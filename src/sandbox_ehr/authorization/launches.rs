@@ -1,8 +1,8 @@
 //! Launch handles: what the EHR hands to an app's launch address, for one use within five minutes, by that app alone.
 
 use super::super::practitioners::Practitioner;
-use super::expiring::{Expiring, secret};
 use super::tokens::Context;
+use crate::platform::expiring::{Expiring, secret};
 use jiff::Timestamp;
 use std::time::Duration;
 

@@ -6,9 +6,9 @@
 
 use super::super::fhir::Scopes;
 use super::super::practitioners::Practitioner;
-use super::expiring::{Expiring, secret};
 use super::refused::Refused;
 use super::scopes::is_within;
+use crate::platform::expiring::{Expiring, secret};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;

@@ -59,7 +59,7 @@ async fn read(ehr: Ehr, path: web::Path<(String, String)>, request: HttpRequest)
     let readable = ehr.charts.iter().filter(|chart| patients.as_ref().is_none_or(|only| *chart.id == **only));
     let mut found = readable.filter_map(|chart| {
         let signed = ehr.desk().basket(&chart.id).signed;
-        match run(query.as_ref()?, &Record { chart, beside: &signed }) {
+        match run(query.as_ref()?, &Record { chart, beside: &signed, until: None }) {
             Ok(Found::One(found)) => found.map(|resource| resource.body.get().to_owned()),
             _ => None,
         }
@@ -111,7 +111,7 @@ fn answer_search(ehr: &SandboxEhr, request: &HttpRequest, resource_type: &str, p
     let signed: Vec<_> = charts.iter().map(|chart| ehr.desk().basket(&chart.id).signed).collect();
     let mut found = Vec::new();
     for (chart, signed) in charts.iter().zip(&signed) {
-        match run(&query, &Record { chart, beside: signed }) {
+        match run(&query, &Record { chart, beside: signed, until: None }) {
             Ok(Found::Many(many)) => found.extend(many),
             Ok(Found::One(one)) => found.extend(one),
             Err(unfilled) => return invalid(&unfilled.to_string()),

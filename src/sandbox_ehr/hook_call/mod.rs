@@ -13,7 +13,7 @@ mod token;
 pub use answer::Exchange;
 pub use discovery::{Service, discover, list};
 pub use request::{Manner, request};
-pub use round::{Call, Round, Wanted, fire};
+pub use round::{Call, Round, Wanted, ask, fire};
 pub use send::{Receipt, send_feedback};
 
 /// Why a call gave nothing to show.

@@ -8,6 +8,7 @@ use crate::sandbox_ehr::chart::{Chart, Resource};
 use crate::sandbox_ehr::prefetch::{self, Filled, Filling, Said};
 use crate::sandbox_ehr::search::Record;
 use crate::sandbox_ehr::twin::{Asked, Context, Hook, Snapshot};
+use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -38,6 +39,8 @@ pub struct Manner {
     pub as_of: Option<Date>,
     /// No prefetch is sent: the service reads the chart back from the FHIR server.
     pub reads_back: bool,
+    /// Prefetch holds nothing that is dated later, for services that know nothing of our as-of extension.
+    pub until: Option<Timestamp>,
     pub asked: Asked,
     /// One `hookInstance` for several services.
     pub instance: Option<Uuid>,
@@ -69,7 +72,7 @@ pub fn request(
 ) -> Result<HookRequest, CallError> {
     let switches = &desk.switches;
     let beside = beside(ehr, desk);
-    let record = Record { chart, beside: &beside };
+    let record = Record { chart, beside: &beside, until: manner.until };
     let base = ehr.fhir_base();
     let context = Context::of(hook, desk, &record, &manner.asked)?;
     let plain = context.written(&Snapshot { switches: Default::default(), ..desk.clone() }, &base);

@@ -1,10 +1,10 @@
 //! A hook fired at every service that wants it, at once; each call fares by itself.
 
-use super::CallError;
 use super::answer::{self, Exchange};
 use super::discovery::{Service, discover};
-use super::request::{Manner, beside, request};
+use super::request::{HookRequest, Manner, beside, request};
 use super::send::{About, Outgoing, send};
+use super::{CallError, CdsServer};
 use crate::sandbox_ehr::SandboxEhr;
 use crate::sandbox_ehr::chart::Chart;
 use crate::sandbox_ehr::decisions::Shown;
@@ -58,7 +58,7 @@ pub async fn fire(ehr: &SandboxEhr, client: &Client, chart: &Chart, wanted: &Wan
         return Ok(round);
     }
     // What the desk lacks is said, even where nobody listens.
-    Context::of(hook, &desk, &Record { chart, beside: &beside(ehr, &desk) }, &wanted.manner.asked)?;
+    Context::of(hook, &desk, &Record { chart, beside: &beside(ehr, &desk), until: None }, &wanted.manner.asked)?;
     let lists = join_all(ehr.servers.iter().map(|server| discover(ehr, client, server, &desk.switches))).await;
     let mut prepared = Vec::new();
     let mut manner = wanted.manner.clone();
@@ -77,13 +77,9 @@ pub async fn fire(ehr: &SandboxEhr, client: &Client, chart: &Chart, wanted: &Wan
         }
     }
     let sending = prepared.into_iter().map(|(server, service, request)| async {
-        let (body, token) = (serde_json::to_string(&request)?, request.access_token().map(str::to_owned));
-        let url = server.service_url(&service);
-        let outcome = exchange(ehr, client, (&url, &service), body.clone(), chart, &desk).await;
-        if let Some(token) = token.filter(|_| desk.switches.revokes_tokens) {
-            ehr.authorization.end_leave(&token, &server.client_id);
-        }
-        let outcome = outcome.map_err(|error| error.to_string());
+        let body = serde_json::to_string(&request)?;
+        let outcome = called(ehr, client, (server, &service), (&request, &body), chart, &desk).await;
+        let (url, outcome) = (server.service_url(&service), outcome.map_err(|error| error.to_string()));
         Ok(Call { url, service, body, prefetch: request.prefetch, outcome, applied: Vec::new() })
     });
     round.calls = join_all(sending).await.into_iter().collect::<Result<_, CallError>>()?;
@@ -91,6 +87,40 @@ pub async fn fire(ehr: &SandboxEhr, client: &Client, chart: &Chart, wanted: &Wan
         put_on_screen(ehr, chart, &desk, call);
     }
     Ok(round)
+}
+
+/// Asks one service about an opened chart, and leaves the screen as it is.
+///
+/// # Errors
+/// When the service does not answer as it should.
+pub async fn ask(
+    ehr: &SandboxEhr,
+    client: &Client,
+    (server, service): (&CdsServer, &Service),
+    chart: &Chart,
+    manner: &Manner,
+) -> Result<Exchange, CallError> {
+    let (desk, hook) = (ehr.desk().snapshot(&chart.id), Hook::PatientView);
+    let request = request(ehr, (server, service), (hook, hook), chart, &desk, manner)?;
+    let body = serde_json::to_string(&request)?;
+    called(ehr, client, (server, service), (&request, &body), chart, &desk).await
+}
+
+/// Makes one call; the leave that it brought is over afterwards.
+async fn called(
+    ehr: &SandboxEhr,
+    client: &Client,
+    (server, service): (&CdsServer, &Service),
+    (request, body): (&HookRequest, &str),
+    chart: &Chart,
+    desk: &Snapshot,
+) -> Result<Exchange, CallError> {
+    let url = server.service_url(service);
+    let outcome = exchange(ehr, client, (&url, service), body.to_owned(), chart, desk).await;
+    if let Some(token) = request.access_token().filter(|_| desk.switches.revokes_tokens) {
+        ehr.authorization.end_leave(token, &server.client_id);
+    }
+    outcome
 }
 
 async fn exchange(

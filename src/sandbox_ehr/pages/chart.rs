@@ -58,7 +58,10 @@ pub fn chart(chart: &Chart, opening: Opening, decisions: &[Decision], answer: Op
                 }
                 div .chart {
                     section .panel aria-labelledby="life" {
-                        h2 #life { "The record by age" }
+                        div .panel-head {
+                            h2 #life { "The record by age" }
+                            a .button href={ "/patients/" (chart.id) "/time-machine" } { "Time machine" }
+                        }
                         @match lifeline(chart, opening.now, opening.as_of.map(|_| opening.moment())) {
                             Some(picture) => (picture),
                             None => p .quiet { "The birth date is not known." },

@@ -75,12 +75,7 @@ fn drawn(drawing: &Drawing, card: &Card) -> Markup {
     let place = format!("decision-{key}");
     html! {
         article .card .(card.indicator.word()) {
-            header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } }
-            @match (&card.detail, card.plain_detail) {
-                (Some(detail), true) => div .detail .plain { (detail) },
-                (Some(detail), false) => div .detail { (rendered(detail)) },
-                (None, _) => {}
-            }
+            (card_said(card))
             p .source {
                 "Source: "
                 @match card.source.url.as_deref().filter(|url| is_web_address(url)) {
@@ -95,6 +90,18 @@ fn drawn(drawing: &Drawing, card: &Card) -> Markup {
                 (suggestions(patient, card, &place))
                 (dismissal(drawing, card, &place))
             }
+        }
+    }
+}
+
+/// What a card says, without anything to do about it.
+pub(super) fn card_said(card: &Card) -> Markup {
+    html! {
+        header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } }
+        @match (&card.detail, card.plain_detail) {
+            (Some(detail), true) => div .detail .plain { (detail) },
+            (Some(detail), false) => div .detail { (rendered(detail)) },
+            (None, _) => {}
         }
     }
 }

@@ -8,6 +8,8 @@ mod frame;
 mod inspector;
 mod lifeline;
 mod patients;
+mod risk_curve;
+mod time_machine;
 mod workflow;
 
 pub use behavior::behavior;
@@ -16,4 +18,5 @@ pub use decision_support::{Drawing, calls, decision, failure};
 pub use exchanges::{exchange, exchanges};
 pub use frame::{frame, problem};
 pub use patients::patients;
+pub use time_machine::{journey, moment, time_machine};
 pub use workflow::{Screen, screen};

@@ -31,7 +31,7 @@ fn filled(context: &Value, templates: &[(&str, &str)]) -> Vec<(String, Result<Va
     let beside: Vec<Arc<Resource>> = role.into_iter().map(Arc::new).collect();
     let filling = Filling {
         context,
-        record: Record { chart: &chart, beside: &beside },
+        record: Record { chart: &chart, beside: &beside, until: None },
         server: "http://ehr/fhir",
         today: "2024-09-13".parse().expect("a day"),
         switches: &switches,

@@ -1,4 +1,4 @@
-//! Which browser pages may call the CDS Hooks endpoints: every one in development, the listed ones in production.
+//! Which browser pages may call the CDS Hooks endpoints and our own API: every one in development, the listed ones in production.
 //! Never with credentials. Preflights are answered without asking who calls.
 
 use crate::platform::settings::{Mode, Server};
@@ -48,9 +48,13 @@ pub async fn cors(
     let origin = request.headers().get(header::ORIGIN).cloned();
     let path = request.path();
     let is_hooks = path.strip_prefix("/v3").unwrap_or(path).starts_with("/cds-services");
-    let (Some(origins), Some(origin), true) = (origins, origin, is_hooks) else {
+    let is_api = path == "/fhir" || path.starts_with("/fhir/");
+    // SMART App Launch 2.2, "Considerations for Cross-Origin Resource Sharing": these two are for every page.
+    let is_discovery = ["/fhir/metadata", "/fhir/.well-known/smart-configuration"].contains(&path);
+    let (Some(origins), Some(origin), true) = (origins, origin, is_hooks || is_api) else {
         return Ok(next.call(request).await?.map_into_boxed_body());
     };
+    let origins = if is_discovery { Data::new(Origins::Every) } else { origins };
     let preflight =
         request.method() == Method::OPTIONS && request.headers().contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let private_network = preflight && request.headers().contains_key(ASKS_PRIVATE_NETWORK);

@@ -59,7 +59,11 @@ async fn in_production() -> Report {
     let (fhir, keys) = ehr_of(&options);
     let client =
         format!(r#"{{ name = "conform", issuer = "{ISSUER}", jwks_url = "{keys}", fhir_servers = ["{fhir}"] }}"#);
+    // With an app, so that cards have links.
+    let app =
+        format!(r#"[{{ name = "conform", fhir_server = "{fhir}", client_id = "app", authentication = "public" }}]"#);
     let app = production(&[client])
+        .setting("EHR", &app)
         .setting("SERVER__DISCOVERY", "signed")
         .setting("SERVER__CORS_ORIGINS", PAGE)
         .start()

@@ -2,3 +2,4 @@
 
 mod page;
 mod process;
+mod time_machine;

@@ -9,24 +9,24 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// A woman of 66 with diabetes, and a boy of 15, among the shipped patients.
-const ELDERLY: &str = "ea00034";
-const CHILD: &str = "da00007";
-const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/patients");
+pub(super) const ELDERLY: &str = "ea00034";
+pub(super) const CHILD: &str = "da00007";
+pub(super) const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/patients");
 
-struct Page {
+pub(super) struct Page {
     demo: Demonstration,
     folder: TempDir,
 }
 
-struct Answer {
-    status: u16,
-    policy: String,
-    text: String,
+pub(super) struct Answer {
+    pub(super) status: u16,
+    pub(super) policy: String,
+    pub(super) text: String,
 }
 
 impl Page {
     /// With the two patients that most tests need, to be quick.
-    async fn start() -> Self {
+    pub(super) async fn start() -> Self {
         let few = tempfile::tempdir().expect("a folder");
         for id in [ELDERLY, CHILD] {
             let file = format!("{id}.ndjson.zst");
@@ -55,19 +55,19 @@ impl Page {
         Self { demo, folder }
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(super) async fn get(&self, path: &str) -> Answer {
         self.read(awc::Client::default().get(self.url(path)).send()).await
     }
 
-    async fn submit(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(super) async fn submit(&self, path: &str, form: &[(&str, &str)]) -> Answer {
         self.read(awc::Client::default().post(self.url(path)).insert_header(("x-part", "1")).send_form(&form)).await
     }
 
-    fn url(&self, path: &str) -> String {
+    pub(super) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.demo.page)
     }
 
-    async fn read(&self, request: awc::SendClientRequest) -> Answer {
+    pub(super) async fn read(&self, request: awc::SendClientRequest) -> Answer {
         let mut answer = request.await.expect("an answer");
         let body = answer.body().limit(64 << 20).await.expect("a whole body");
         let policy = answer.headers().get("content-security-policy").map(|value| format!("{value:?}"));
@@ -76,7 +76,7 @@ impl Page {
     }
 
     /// Opens a chart and gives what the page shows of the answer.
-    async fn open(&self, patient: &str, as_of: &str) -> String {
+    pub(super) async fn open(&self, patient: &str, as_of: &str) -> String {
         let answer = self.submit(&format!("/patients/{patient}/open"), &[("as-of", as_of)]).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
         answer.text
@@ -183,7 +183,7 @@ async fn the_server_knows_the_page_by_its_signature_and_refuses_who_only_claims_
     let card = after(&opened, "name=\"card\" value=\"").to_owned();
     page.submit(&format!("/patients/{ELDERLY}/decisions"), &[("card", &card), ("comment", "seen")]).await;
     for table in ["audit", "feedback"] {
-        assert_eq!(callers(&page, table).await, [page.demo.page.clone()], "{table}");
+        assert_eq!(callers(&page, table).await, std::slice::from_ref(&page.demo.page), "{table}");
     }
     let claimed = jsonwebtoken::encode(
         &jsonwebtoken::Header::default(),
@@ -328,7 +328,7 @@ async fn callers(page: &Page, table: &'static str) -> Vec<String> {
     rows.expect("rows").iter().map(|row| row.get("client")).collect()
 }
 
-async fn database(page: &Page) -> sqlx::AnyPool {
+pub(super) async fn database(page: &Page) -> sqlx::AnyPool {
     sqlx::any::install_default_drivers();
     let url = format!("sqlite:{}", page.folder.path().join("prodrome.sqlite").display());
     sqlx::AnyPool::connect(&url).await.expect("a second connection")

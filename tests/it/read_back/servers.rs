@@ -2,11 +2,11 @@
 
 use actix_web::web::{self, Query};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
-use prodrome::decision_support::protocol::AccessToken;
 use prodrome::decision_support::read_back::{
     FhirBase, FhirReader, KeyQuery, Leave, SentPage, Unread, Wanted, read_back,
 };
 use prodrome::platform::settings::FhirLimits;
+use prodrome::trust::AccessToken;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -4,5 +4,6 @@
 mod app;
 mod authorize;
 mod cards;
+mod time_machine;
 mod tokens;
 mod twin;

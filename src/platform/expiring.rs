@@ -49,6 +49,20 @@ impl<T> Expiring<T> {
         self.lock().get_mut(name).filter(|(_, until)| *until > now).map(|(value, _)| look(value))
     }
 
+    /// Looks at what has not ended, and lets it last until `prolonged` says.
+    pub fn with_prolonged<R>(
+        &self,
+        name: &str,
+        now: Timestamp,
+        prolonged: impl FnOnce(&T) -> Timestamp,
+        look: impl FnOnce(&T) -> R,
+    ) -> Option<R> {
+        let mut held = self.lock();
+        let (value, until) = held.get_mut(name).filter(|(_, until)| *until > now)?;
+        *until = prolonged(value);
+        Some(look(value))
+    }
+
     /// Forgets all of a kind.
     pub fn forget(&self, unwanted: impl Fn(&T) -> bool) {
         self.lock().retain(|_, (value, _)| !unwanted(value));
@@ -76,6 +90,15 @@ mod tests {
         assert_eq!(held.take("a", at(59)), Some(1));
         assert_eq!(held.take("a", at(59)), None);
         assert_eq!(held.take("b", at(60)), None);
+    }
+
+    #[test]
+    fn what_is_looked_at_in_time_lasts_longer() {
+        let held = Expiring::default();
+        held.put("a".into(), 1, at(60), at(0));
+        assert_eq!(held.with_prolonged("a", at(59), |_| at(90), |value| *value), Some(1));
+        assert_eq!(held.with_prolonged("a", at(89), |_| at(89), |value| *value), Some(1));
+        assert_eq!(held.take("a", at(89)), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Moments on the command line and in answers: a date means its end in UTC.
+//! Moments that people and programs ask about, on the command line, in requests and in answers: a date means its end in UTC.
 
 use crate::patient_record::fhir::parse_date;
 use crate::patient_record::timeline::{SECONDS_PER_DAY, Second};
