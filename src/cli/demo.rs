@@ -63,7 +63,7 @@ pub enum CallSignature {
 }
 
 impl CallSignature {
-    fn made(self) -> Signature {
+    pub(super) fn made(self) -> Signature {
         match self {
             Self::Es384 => Signature::Es384,
             Self::Rs384 => Signature::Rs384,
@@ -81,7 +81,7 @@ with the token of the call. docs/guides/read-back.md tells of both ways to a tok
 may show the same patients: docs/guides/public-sandbox.md.
 
 The sandbox EHR is a SMART authorization server too: it launches apps from cards and lets them start by themselves.
-docs/guides/sandbox-ehr.md tells of its addresses and of the clients that are registered.
+docs/guides/sandbox-ehr.md tells of its addresses, of the clients that are registered and of /control, by which tests drive it.
 
 Other settings come from the environment as for `prodrome serve`: PRODROME__MODEL__PATH, PRODROME__TELEMETRY__FILTER.
 
@@ -117,7 +117,7 @@ pub enum DemoError {
 
 impl DemoError {
     /// 2 where an argument or setting has to change, 1 otherwise.
-    fn exit_code(&self) -> u8 {
+    pub(super) fn exit_code(&self) -> u8 {
         match self {
             Self::Page(_) => 1,
             Self::Server(error) if !matches!(error, ServeError::Settings(_)) => 1,
@@ -221,7 +221,7 @@ fn make_keys(settings: &Settings, folder: &Path) -> Result<(), DemoError> {
     Ok(())
 }
 
-fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
+pub(super) fn listen(address: SocketAddr, option: &'static str) -> Result<TcpListener, DemoError> {
     TcpListener::bind(address).map_err(|reason| taken(address, option, reason))
 }
 
@@ -235,7 +235,7 @@ fn taken(address: SocketAddr, option: &'static str, reason: std::io::Error) -> D
 }
 
 /// The address to call: a listener on every address is reached on loopback.
-fn address_of(address: SocketAddr) -> String {
+pub(super) fn address_of(address: SocketAddr) -> String {
     let ip = if address.ip().is_unspecified() { IpAddr::V4(Ipv4Addr::LOCALHOST) } else { address.ip() };
     format!("http://{}", SocketAddr::new(ip, address.port()))
 }
@@ -294,7 +294,7 @@ fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings
 }
 
 /// A folder of the repository: from the working directory upwards, else where this program was built.
-fn shipped(folder: &str) -> PathBuf {
+pub(super) fn shipped(folder: &str) -> PathBuf {
     let here = std::env::current_dir().unwrap_or_default();
     let above = here.ancestors().map(|above| above.join(folder)).find(|path| path.is_dir());
     above.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))

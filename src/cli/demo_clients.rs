@@ -35,7 +35,7 @@ fn own_app(cds: &str) -> Registration {
 }
 
 /// An app on this machine, without keys or secret: for whoever writes one.
-fn public_app() -> Registration {
+pub fn public_app() -> Registration {
     Registration {
         client_id: "test-app".to_owned(),
         authentication: Authentication::Public,

@@ -13,6 +13,7 @@ pub mod plant;
 pub mod predict;
 pub mod probe;
 pub mod ready;
+pub mod sandbox;
 pub mod serve;
 pub mod sheet;
 pub mod train;
@@ -44,6 +45,7 @@ enum Command {
     Plant(plant::Plant),
     Probe(probe::Probe),
     Ready(ready::Ready),
+    Sandbox(sandbox::Sandbox),
     Train(train::Train),
 }
 
@@ -65,6 +67,7 @@ pub fn run() -> ExitCode {
         Command::Plant(arguments) => finish(arguments.run()),
         Command::Probe(arguments) => finish(arguments.run()),
         Command::Ready(arguments) => finish(arguments.run()),
+        Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Train(arguments) => finish(arguments.run()),
     }
 }

@@ -3,19 +3,16 @@
 
 use maud::PreEscaped;
 use pulldown_cmark::{Alignment, CowStr, Event, Options, Parser, Tag, TagEnd, html};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The answer to a hook call.
-#[derive(Debug, Deserialize)]
-pub struct HookResponse {
-    pub cards: Vec<Card>,
-}
-
 /// One piece of guidance.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Card {
+    /// What this EHR calls the card: its uuid, or a name of our own.
+    #[serde(skip_deserializing)]
+    pub key: String,
     pub uuid: Option<String>,
     pub summary: String,
     pub detail: Option<String>,
@@ -27,11 +24,22 @@ pub struct Card {
     pub override_reasons: Vec<Coding>,
     #[serde(default)]
     pub links: Vec<Link>,
+    pub selection_behavior: Option<String>,
     pub extension: Option<Value>,
+    /// `detail` is text without markdown.
+    #[serde(skip)]
+    pub plain_detail: bool,
+}
+
+impl Card {
+    /// Another word than the two is an error of the card (CDS Hooks, "Card attributes").
+    pub fn has_known_behavior(&self) -> bool {
+        matches!(self.selection_behavior.as_deref(), None | Some("at-most-one" | "any"))
+    }
 }
 
 /// How much attention the card asks for. Another word is an error, as the specification says.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Indicator {
     Info,
@@ -50,17 +58,19 @@ impl Indicator {
     }
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Source {
     pub label: String,
     pub url: Option<String>,
     pub topic: Option<Value>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Suggestion {
     pub label: String,
+    /// `all` where it is not said.
+    pub action_selection_behavior: Option<String>,
     pub uuid: Option<String>,
     #[serde(default)]
     pub is_recommended: bool,
@@ -68,22 +78,24 @@ pub struct Suggestion {
     pub actions: Vec<Action>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Action {
     #[serde(rename = "type")]
     pub what: String,
     pub description: Option<String>,
     pub resource: Option<Value>,
+    pub resource_id: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Coding {
     pub code: String,
     pub system: String,
     pub display: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Link {
     pub label: String,
@@ -93,6 +105,14 @@ pub struct Link {
     pub what: String,
     /// What the app is to be told when it is launched.
     pub app_context: Option<String>,
+    /// In the specification's spelling and in Epic's.
+    #[serde(default, alias = "autoLaunchable")]
+    pub autolaunchable: bool,
+    /// Whether it leads where this EHR lets links lead.
+    #[serde(skip_deserializing)]
+    pub listed: bool,
+    #[serde(skip_deserializing)]
+    pub opens_at_once: bool,
 }
 
 impl Link {

@@ -31,6 +31,18 @@ pub struct Resource {
     pub facts: Facts,
 }
 
+impl Resource {
+    /// A resource that is in no file; `None` where it lacks type or id.
+    pub fn of(resource: &Value) -> Option<Self> {
+        Some(Self {
+            resource_type: resource["resourceType"].as_str()?.into(),
+            id: resource["id"].as_str()?.into(),
+            body: serde_json::value::to_raw_value(resource).ok()?,
+            facts: Facts::read(resource),
+        })
+    }
+}
+
 /// One patient's whole record.
 #[derive(Debug)]
 pub struct Chart {

@@ -3,9 +3,10 @@
 
 use super::card::{Card, Coding, Suggestion};
 use super::hook_call::Receipt;
-use serde_json::{Value, json};
+use super::twin::Applied;
+use serde_json::Value;
 use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Cards are remembered until this many newer ones were shown.
 const REMEMBERED_CARDS: usize = 500;
@@ -14,20 +15,22 @@ const REMEMBERED_DECISIONS: usize = 200;
 /// A card on a screen.
 #[derive(Clone, Debug)]
 pub struct Shown {
+    /// Of the service, without `/feedback`.
+    pub url: String,
     pub service: String,
     pub patient: Box<str>,
     pub card: Card,
+    /// The drafts as the service saw them.
+    pub sent: Arc<Vec<Value>>,
 }
 
 /// What the user chose.
 #[derive(Clone, Debug)]
 pub enum Choice {
-    Accepted(Suggestion),
-    /// With the reason picked from the card's list, if any, and the user's own words, if any.
-    Dismissed {
-        reason: Option<Coding>,
-        comment: Option<String>,
-    },
+    /// With what its actions changed.
+    Accepted(Suggestion, Vec<Applied>),
+    /// With the reason that was picked, if any.
+    Dismissed(Option<Coding>),
 }
 
 /// A choice and what the server answered to its feedback.
@@ -36,8 +39,20 @@ pub struct Decision {
     pub shown: Shown,
     pub choice: Choice,
     pub at: jiff::Timestamp,
-    pub feedback: Value,
-    pub receipt: Result<Receipt, String>,
+    /// One entry of a feedback body; `None` where nothing may be reported.
+    pub feedback: Option<Value>,
+    pub told: Told,
+}
+
+/// What became of feedback.
+#[derive(Clone, Debug)]
+pub enum Told {
+    Stored(Receipt),
+    Failed(String),
+    /// It goes with its batch.
+    Waits,
+    /// The card, or the suggestion, has no uuid: nobody is told.
+    Nobody,
 }
 
 /// Memory of one page.
@@ -48,19 +63,31 @@ pub struct Decisions {
 }
 
 impl Decisions {
-    /// Remembers a card that is on the screen now.
-    pub fn show(&self, shown: Shown) {
+    /// Puts a service's cards for a patient in the place of those before (CDS Hooks, "Management of stale cards").
+    pub fn replace(&self, url: &str, patient: &str, shown: Vec<Shown>) {
         let mut cards = lock(&self.cards);
-        cards.retain(|other| other.card.uuid != shown.card.uuid);
-        cards.push_back(shown);
+        cards.retain(|other| other.url != url || *other.patient != *patient);
+        cards.extend(shown);
         while cards.len() > REMEMBERED_CARDS {
             cards.pop_front();
         }
     }
 
-    /// The card with this uuid, where it was shown for this patient.
-    pub fn card(&self, patient: &str, uuid: &str) -> Option<Shown> {
-        let is_it = |shown: &&Shown| shown.card.uuid.as_deref() == Some(uuid) && *shown.patient == *patient;
+    /// Takes a patient's cards away, as when the chart is closed.
+    pub fn close(&self, patient: &str) {
+        lock(&self.cards).retain(|shown| *shown.patient != *patient);
+    }
+
+    /// The cards on a patient's screen, most urgent first.
+    pub fn cards(&self, patient: &str) -> Vec<Shown> {
+        let mut cards: Vec<Shown> = lock(&self.cards).iter().filter(|one| *one.patient == *patient).cloned().collect();
+        cards.sort_by_key(|shown| std::cmp::Reverse(shown.card.indicator as u8));
+        cards
+    }
+
+    /// The card of this name, where it was shown for this patient.
+    pub fn card(&self, patient: &str, key: &str) -> Option<Shown> {
+        let is_it = |shown: &&Shown| shown.card.key == key && *shown.patient == *patient;
         lock(&self.cards).iter().rev().find(is_it).cloned()
     }
 
@@ -77,28 +104,6 @@ impl Decisions {
     pub fn of(&self, patient: &str) -> Vec<Decision> {
         lock(&self.made).iter().rev().filter(|decision| *decision.shown.patient == *patient).cloned().collect()
     }
-}
-
-/// The body of a feedback call for one choice.
-pub fn feedback_body(card: &str, choice: &Choice, at: jiff::Timestamp) -> Value {
-    let at = at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
-    let mut entry = match choice {
-        Choice::Accepted(suggestion) => {
-            let id = suggestion.uuid.as_deref().unwrap_or_default();
-            json!({"card": card, "outcome": "accepted", "acceptedSuggestions": [{"id": id}]})
-        }
-        Choice::Dismissed { .. } => json!({"card": card, "outcome": "overridden"}),
-    };
-    if let Choice::Dismissed { reason, comment } = choice {
-        if let Some(reason) = reason {
-            entry["overrideReason"]["reason"] = json!({"code": reason.code, "system": reason.system});
-        }
-        if let Some(comment) = comment {
-            entry["overrideReason"]["userComment"] = json!(comment);
-        }
-    }
-    entry["outcomeTimestamp"] = json!(at);
-    json!({ "feedback": [entry] })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

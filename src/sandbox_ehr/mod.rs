@@ -7,53 +7,65 @@
 mod authorization;
 mod card;
 mod chart;
+mod control;
+mod deciding;
 mod decisions;
 mod facts;
 mod fhir;
 mod hook_call;
 mod pages;
 mod practitioners;
+mod prefetch;
 mod routes;
+mod screens;
 mod search;
 mod searchset;
 mod summary;
 mod time_machine;
+mod twin;
 
 pub use authorization::{Authentication, Lives, Registration, RegistrationError, read_registrations};
 pub use chart::{Chart, ChartsError, read_folder};
+pub use twin::Profile;
 
-use crate::platform::clock;
 use crate::platform::settings::{SettingsError, unusable};
-use crate::trust::{PassingKeys, Signature};
+use crate::trust::{OwnKeysError, PassingKeys, Signature};
 use actix_web::dev::Server;
 use actix_web::middleware::{Compress, DefaultHeaders, from_fn};
 use actix_web::{App, HttpServer, web};
 use authorization::AuthorizationServer;
-use serde_json::json;
+use chart::Resource;
+use hook_call::CdsServer;
+use serde_json::{Value, json};
 use std::net::TcpListener;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
+use twin::{Desk, Journal};
 
 /// Nothing inline, nothing from elsewhere: a card cannot act on the page even where it got through as HTML.
 const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; \
      connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 /// Threads that serve the page.
 const WORKERS: usize = 1;
-/// From `iat` to `exp` of a hook call's token, in seconds.
-const CALL_SECONDS: i64 = 300;
 /// What a CDS service is called as a client of this EHR.
 const CDS_SERVICE: &str = "prodrome-backend";
 
 /// Everything that the page knows.
 pub struct SandboxEhr {
-    /// Address of the CDS server, without a final slash.
-    cds_base: String,
+    /// The CDS servers that it calls, and no others.
+    servers: Vec<CdsServer>,
     /// Address of the page itself, for what it prints and links.
     page_base: String,
     charts: Vec<Chart>,
     decisions: decisions::Decisions,
     time_machine: time_machine::TimeMachine,
     authorization: AuthorizationServer,
-    keys: PassingKeys,
+    /// What signs now, and what signed before.
+    keys: RwLock<(Arc<PassingKeys>, Option<Arc<PassingKeys>>)>,
+    /// Who works here, as resources.
+    staff: Vec<Arc<Resource>>,
+    desk: Mutex<Desk>,
+    journal: Journal,
     /// What hook calls are signed with.
     signature: Signature,
     /// The FHIR server asks for no token.
@@ -75,18 +87,45 @@ impl SandboxEhr {
         let authorization = AuthorizationServer::new(&page_base, clients)?;
         let keys = PassingKeys::make()
             .map_err(|error| unusable("keys", "of the sandbox EHR", &error.to_string(), "start it again"))?;
+        let keys = RwLock::new((Arc::new(keys), None));
+        let servers = vec![CdsServer { base: cds_base, client_id: CDS_SERVICE.to_owned() }];
         let decisions = decisions::Decisions::default();
         Ok(Self {
-            cds_base,
+            servers,
             page_base,
             charts,
             decisions,
             time_machine: time_machine::TimeMachine::default(),
             authorization,
             keys,
+            staff: practitioners::staff(),
+            desk: Mutex::default(),
+            journal: Journal::default(),
             signature: Signature::Es384,
             open: false,
         })
+    }
+
+    /// Calls the first server's services this client of the authorization server.
+    pub fn calling_as(mut self, client_id: &str) -> Self {
+        if let Some(first) = self.servers.first_mut() {
+            first.client_id = client_id.to_owned();
+        }
+        self
+    }
+
+    /// Takes after this EHR from the start.
+    pub fn taking_after(self, profile: Profile) -> Self {
+        let mut desk = self.desk();
+        (desk.profile, desk.switches) = (profile, profile.switches());
+        drop(desk);
+        self
+    }
+
+    /// Calls the services of another server too, which is this client of the authorization server.
+    pub fn calling_too(mut self, base: String, client_id: String) -> Self {
+        self.servers.push(CdsServer { base, client_id });
+        self
     }
 
     /// Signs hook calls so; ES384 otherwise.
@@ -119,15 +158,31 @@ impl SandboxEhr {
         self.authorization.give_leave(CDS_SERVICE, scope, patient, life)
     }
 
-    /// The token of one call to `url` (CDS Hooks, "Trusting CDS Clients"); `None` where it cannot be signed.
-    fn token_of_call(&self, url: &str) -> Option<String> {
-        let now = clock::now().as_second();
-        let claims = json!({
-            "iss": self.page_base, "aud": url, "iat": now, "exp": now + CALL_SECONDS,
-            "jti": uuid::Uuid::new_v4().to_string(),
-        });
-        let signed = self.keys.sign(self.signature, Some(&self.keys_address()), &claims);
-        signed.inspect_err(|error| tracing::error!(%error, "a hook call could not be signed")).ok()
+    /// What signs now.
+    fn keys(&self) -> Arc<PassingKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).0.clone()
+    }
+
+    /// Public halves of what signs now and of what signed before.
+    fn published_keys(&self) -> Value {
+        let keys = self.keys.read().unwrap_or_else(PoisonError::into_inner);
+        let sets = std::iter::once(&keys.0).chain(&keys.1).map(|keys| keys.public());
+        let all: Vec<Value> = sets.flat_map(|set| set["keys"].as_array().cloned().unwrap_or_default()).collect();
+        json!({ "keys": all })
+    }
+
+    /// Signs with new keys from now on; those before stay published until the next time.
+    fn rotate_keys(&self) -> Result<(), OwnKeysError> {
+        let new = Arc::new(PassingKeys::make()?);
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut keys.0, new);
+        keys.1 = Some(before);
+        Ok(())
+    }
+
+    /// What lies on the clinician's desk. Not to be held over a call.
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where the public halves of the keys are.
@@ -156,11 +211,14 @@ impl SandboxEhr {
             App::new()
                 .app_data(ehr.clone())
                 .app_data(web::Data::new(awc::Client::default()))
+                .wrap(from_fn(fhir::faults))
                 .wrap(from_fn(fhir::pages))
                 .wrap(headers)
                 .wrap(Compress::default())
                 .configure(authorization::configure)
                 .configure(fhir::configure)
+                .configure(control::configure)
+                .configure(screens::configure)
                 .configure(time_machine::configure)
                 .configure(routes::configure)
         });

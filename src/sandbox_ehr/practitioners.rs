@@ -1,6 +1,8 @@
 //! The pretend clinicians of this EHR: who opens charts, and whom an app may be told about.
 
+use super::chart::Resource;
 use serde_json::{Value, json};
+use std::sync::Arc;
 
 /// One of them.
 #[derive(Debug, PartialEq, Eq)]
@@ -32,6 +34,12 @@ pub const PRACTITIONERS: [Practitioner; 2] = [
     },
 ];
 
+/// Everybody, as resources: each as a Practitioner and as a PractitionerRole of the same id.
+pub fn staff() -> Vec<Arc<Resource>> {
+    let resources = PRACTITIONERS.iter().flat_map(|one| [one.resource(), one.role()]);
+    resources.filter_map(|resource| Resource::of(&resource).map(Arc::new)).collect()
+}
+
 /// Who opens charts on the page.
 pub const ON_DUTY: &Practitioner = &PRACTITIONERS[0];
 
@@ -51,6 +59,15 @@ impl Practitioner {
         json!({
             "resourceType": "Practitioner", "id": self.id, "active": true,
             "name": [{"text": self.name(), "given": [self.given], "family": self.family}],
+        })
+    }
+
+    /// What they are here, as FHIR writes it.
+    fn role(&self) -> Value {
+        json!({
+            "resourceType": "PractitionerRole", "id": self.id, "active": true,
+            "practitioner": {"reference": self.reference},
+            "code": [{"coding": [{"system": "http://terminology.hl7.org/CodeSystem/practitioner-role", "code": "doctor"}]}],
         })
     }
 }

@@ -2,9 +2,10 @@
 
 use super::SandboxEhr;
 use super::chart::Chart;
-use super::decisions::{Choice, Decision, Shown, feedback_body};
-use super::hook_call::{self, CallError, Manner};
-use super::pages::{self, Call, Opening, Sent};
+use super::deciding::{self, Dismissal};
+use super::hook_call::{self, CallError, Manner, Round, Service, Wanted};
+use super::pages::{self, Drawing, Opening};
+use super::twin::Hook;
 use crate::platform::clock;
 use actix_web::http::header::ContentType;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -67,7 +68,7 @@ struct AsOf {
 
 impl AsOf {
     fn manner(&self, opening: Opening) -> Manner {
-        Manner { as_of: opening.as_of, reads_back: self.read_back.is_some() }
+        Manner { as_of: opening.as_of, reads_back: self.read_back.is_some(), ..Manner::default() }
     }
 
     /// The moment to look at; a day that cannot be used is said, not ignored.
@@ -115,8 +116,9 @@ async fn open(
         Ok(opening) => opening,
         Err(problem) => return *problem,
     };
-    let answer = match patient_view(&ehr, &client, chart, form.manner(opening)).await {
-        Ok(calls) => pages::calls(&chart.id, &calls),
+    let wanted = Wanted { hook: Hook::PatientView, manner: form.manner(opening), service: None };
+    let answer = match hook_call::fire(&ehr, &client, chart, &wanted).await {
+        Ok(round) => answered(&ehr, chart, &wanted.manner, &round),
         Err(error) => pages::failure(&error.to_string()),
     };
     if wants_part(&request) {
@@ -125,30 +127,14 @@ async fn open(
     page(200, &pages::chart(chart, opening, &ehr.decisions.of(&chart.id), Some(&answer)))
 }
 
-/// Fires the hook at every service that wants it, one after the other.
-async fn patient_view<'a>(
-    ehr: &SandboxEhr,
-    client: &Client,
-    chart: &'a Chart,
-    manner: Manner,
-) -> Result<Vec<Call<'a>>, CallError> {
-    let mut calls = Vec::new();
-    for service in hook_call::discover(client, &ehr.cds_base).await? {
-        let request = hook_call::request(ehr, &service, chart, manner);
-        let body = serde_json::to_string(&request)?;
-        let url = hook_call::service_url(&ehr.cds_base, &service.id);
-        let outcome = hook_call::fire(ehr, client, url.clone(), body.clone()).await;
-        for card in outcome.iter().flat_map(|exchange| &exchange.cards) {
-            ehr.decisions.show(Shown { service: service.id.clone(), patient: chart.id.clone(), card: card.clone() });
-        }
-        let past = manner.as_of.map(|day| format!("&as-of={day}")).unwrap_or_default();
-        let back = if manner.reads_back { "&read-back=on" } else { "" };
-        let ready_made =
-            format!("{}/patients/{}/patient-view.json?service={}{past}{back}", ehr.page_base, chart.id, service.id);
-        let sent = Sent { url, body, prefetch: request.prefetch, ready_made };
-        calls.push(Call { service, sent, outcome: outcome.map_err(|error| error.to_string()) });
-    }
-    Ok(calls)
+/// The cards, with ready-made requests of the same kind.
+fn answered(ehr: &SandboxEhr, chart: &Chart, manner: &Manner, round: &Round) -> Markup {
+    let past = manner.as_of.map(|day| format!("&as-of={day}")).unwrap_or_default();
+    let rest = format!("{past}{}", if manner.reads_back { "&read-back=on" } else { "" });
+    let own_reasons = ehr.desk().switches.own_reasons.clone();
+    let drawing =
+        Drawing { patient: &chart.id, page_base: &ehr.page_base, ready_made: Some(&rest), own_reasons: &own_reasons };
+    pages::calls(&drawing, round)
 }
 
 #[derive(Deserialize)]
@@ -174,21 +160,32 @@ async fn ready_made(
         Ok(opening) => opening,
         Err(problem) => return *problem,
     };
-    let written = match hook_call::discover(&client, &ehr.cds_base).await {
-        Ok(services) => {
-            let wanted = |service: &&hook_call::Service| which.service.as_ref().is_none_or(|id| *id == service.id);
-            let Some(service) = services.iter().find(wanted) else {
-                return page(404, &pages::problem("Not found", "The server has no such service for patient-view."));
-            };
-            serde_json::to_string(&hook_call::request(&ehr, service, chart, form.manner(opening)))
-                .map_err(CallError::from)
-        }
-        Err(error) => Err(error),
-    };
-    match written {
-        Ok(body) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
+    match written(&ehr, &client, chart, which.service.as_deref(), &form.manner(opening)).await {
+        Ok(Some(body)) => HttpResponse::Ok().content_type(ContentType::json()).body(body),
+        Ok(None) => page(404, &pages::problem("Not found", "There is no such service for patient-view.")),
         Err(error) => page(502, &pages::problem("No request", &error.to_string())),
     }
+}
+
+/// A request for the first service that fits; `None`: none does.
+async fn written(
+    ehr: &SandboxEhr,
+    client: &Client,
+    chart: &Chart,
+    wanted: Option<&str>,
+    manner: &Manner,
+) -> Result<Option<String>, CallError> {
+    let desk = ehr.desk().snapshot(&chart.id);
+    let hook = Hook::PatientView;
+    let fits = |service: &Service| service.hook == hook.name() && wanted.is_none_or(|id| id == service.id);
+    for server in &ehr.servers {
+        let (services, _) = hook_call::discover(ehr, client, server, &desk.switches).await?;
+        if let Some(service) = services.iter().find(|service| fits(service)) {
+            let request = hook_call::request(ehr, (server, service), (hook, hook), chart, &desk, manner)?;
+            return Ok(Some(serde_json::to_string(&request)?));
+        }
+    }
+    Ok(None)
 }
 
 #[derive(Deserialize)]
@@ -197,26 +194,6 @@ struct Decide {
     suggestion: Option<String>,
     reason: Option<String>,
     comment: Option<String>,
-}
-
-impl Decide {
-    /// What was chosen, out of what the card offered.
-    fn choice(&self, shown: &Shown) -> Option<Choice> {
-        if let Some(id) = &self.suggestion {
-            let accepted = shown.card.suggestions.iter().find(|one| one.uuid.as_ref() == Some(id))?;
-            return Some(Choice::Accepted(accepted.clone()));
-        }
-        let reason = self.reason.as_ref();
-        let reason = reason.map(|code| shown.card.override_reasons.iter().find(|reason| reason.code == *code));
-        let comment = self.comment.as_deref().map(str::trim).filter(|comment| !comment.is_empty());
-        Some(Choice::Dismissed {
-            reason: match reason {
-                Some(found) => Some(found?.clone()),
-                None => None,
-            },
-            comment: comment.map(|comment| comment.chars().take(300).collect()),
-        })
-    }
 }
 
 async fn decide(
@@ -230,22 +207,27 @@ async fn decide(
         return page(403, &pages::problem("Not from here", "This form belongs to another site."));
     }
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
-    let chosen = ehr.decisions.card(&chart.id, &form.card).and_then(|shown| Some((form.choice(&shown)?, shown)));
-    let Some((choice, shown)) = chosen else {
-        return page(
-            404,
-            &pages::problem("No such card", "The card is no longer on the screen; open the chart again."),
-        );
+    let Some(shown) = ehr.decisions.card(&chart.id, &form.card) else { return no_such_card() };
+    let decided = match &form.suggestion {
+        Some(suggestion) => deciding::accept(&ehr, &client, shown, suggestion, None).await,
+        None => {
+            let dismissal = Dismissal { reason: form.reason.clone(), comment: form.comment.clone() };
+            deciding::dismiss(&ehr, &client, shown, &dismissal).await
+        }
     };
-    let at = clock::now();
-    let feedback = feedback_body(&form.card, &choice, at);
-    let receipt = hook_call::send_feedback(&ehr, &client, &shown.service, &feedback).await;
-    let decision = Decision { shown, choice, at, feedback, receipt: receipt.map_err(|error| error.to_string()) };
-    ehr.decisions.decide(decision.clone());
+    let decision = match decided {
+        Ok(decision) => decision,
+        Err(deciding::Undecided::NotOffered) => return no_such_card(),
+        Err(why) => return page(409, &pages::problem("Not done", &why.to_string())),
+    };
     let said = pages::decision(&decision);
     if wants_part(&request) {
         return page(200, &said);
     }
-    let opening = Opening { now: at, as_of: None };
+    let opening = Opening { now: decision.at, as_of: None };
     page(200, &pages::chart(chart, opening, &ehr.decisions.of(&chart.id), Some(&said)))
+}
+
+fn no_such_card() -> HttpResponse {
+    page(404, &pages::problem("No such card", "The card is no longer on the screen; open the chart again."))
 }

@@ -1,24 +1,44 @@
-//! Answers a prefetch template from a patient's own resources, as the EHR's FHIR server would.
+//! Answers FHIR reads and searches from a patient's own resources, for the FHIR server and for prefetch alike.
 //!
-//! Fills the tokens that a patient-view has, and searches by the parameters that templates commonly use.
-//! A token or parameter that it does not know leaves the key out, as a client should; it never guesses.
+//! Searches by the parameters that templates commonly use. A parameter that it does not know is an error; it never guesses.
 
 use super::chart::{Chart, Resource};
 use super::facts::Token;
+use super::prefetch::Unfilled;
+use jiff::Timestamp;
 use jiff::civil::Date;
+use std::fmt;
+use std::sync::Arc;
 
-/// Why a key is left out of the request.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unfilled {
-    #[error("`{0}` has no value in a patient-view")]
-    Token(String),
-    #[error("this EHR cannot search by `{0}`")]
-    Parameter(String),
-    #[error("the template is not a FHIR query")]
-    NotAQuery,
+/// A read or a search, taken apart. Values are as they are meant, not percent-encoded.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Query {
+    pub resource_type: String,
+    /// Of a read.
+    pub id: Option<String>,
+    pub parameters: Vec<(String, String)>,
 }
 
-/// What a template found.
+/// What may be found: a chart, and what is not in its file, such as orders signed since and the staff.
+#[derive(Clone, Copy)]
+pub struct Record<'a> {
+    pub chart: &'a Chart,
+    pub beside: &'a [Arc<Resource>],
+    /// What is dated after this moment is not found.
+    pub until: Option<Timestamp>,
+}
+
+impl<'a> Record<'a> {
+    /// The resources of one type.
+    pub fn of_type<'b>(&self, resource_type: &'b str) -> impl Iterator<Item = &'a Resource> + use<'a, 'b> {
+        let all = self.chart.resources.iter().chain(self.beside.iter().map(|one| &**one));
+        let until = self.until;
+        let was_there = move |one: &Resource| until.is_none_or(|end| one.facts.start.is_none_or(|start| start <= end));
+        all.filter(move |resource| *resource.resource_type == *resource_type && was_there(resource))
+    }
+}
+
+/// What a query found.
 #[derive(Debug)]
 pub enum Found<'a> {
     /// A read; `None` where there is no such resource.
@@ -27,79 +47,81 @@ pub enum Found<'a> {
     Many(Vec<&'a Resource>),
 }
 
-impl Found<'_> {
-    /// How many resources.
-    pub fn len(&self) -> usize {
-        match self {
-            Found::One(one) => usize::from(one.is_some()),
-            Found::Many(many) => many.len(),
+/// Whether it may stand as an id in an address.
+pub fn is_id(text: &str) -> bool {
+    let known = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '_');
+    !text.is_empty() && text.len() <= 512 && text != "." && text != ".." && text.chars().all(known)
+}
+
+impl Query {
+    /// Reads `Type/id` or `Type?name=value`, without percent-encoding.
+    pub fn read(text: &str) -> Option<Self> {
+        let (path, parameters) = text.split_once('?').map_or((text, None), |(path, rest)| (path, Some(rest)));
+        let (resource_type, id) = path.split_once('/').map_or((path, None), |(kind, id)| (kind, Some(id)));
+        let named = !resource_type.is_empty() && resource_type.chars().all(|letter| letter.is_ascii_alphabetic());
+        if !named || id.is_some() == parameters.is_some() || id.is_some_and(|id| !is_id(id)) {
+            return None;
         }
+        let pairs = parameters.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
+        let parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        Some(Self { resource_type: resource_type.to_owned(), id: id.map(str::to_owned), parameters })
     }
-}
 
-/// The values that tokens stand for.
-pub struct Context<'a> {
-    pub patient_id: &'a str,
-    pub user_id: &'a str,
-    pub today: Date,
-}
-
-/// The query that a template becomes.
-pub fn fill(template: &str, context: &Context) -> Result<String, Unfilled> {
-    let mut query = String::new();
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once("{{") {
-        let (token, after) = after.split_once("}}").ok_or(Unfilled::NotAQuery)?;
-        query.push_str(before);
-        query.push_str(&value_of(token.trim(), context)?);
-        rest = after;
-    }
-    query.push_str(rest);
-    Ok(query)
-}
-
-fn value_of(token: &str, context: &Context) -> Result<String, Unfilled> {
-    let unknown = || Unfilled::Token(token.to_owned());
-    match token.trim_start_matches('%') {
-        "context.patientId" => Ok(context.patient_id.to_owned()),
-        "context.userId" => Ok(context.user_id.to_owned()),
-        "userPractitionerId" => context.user_id.strip_prefix("Practitioner/").map(str::to_owned).ok_or_else(unknown),
-        other => {
-            let shift: String = other.strip_prefix("today()").ok_or_else(unknown)?.split_whitespace().collect();
-            let days = shift.trim_end_matches("days").trim_end_matches("day");
-            let days: i64 = if days.is_empty() { 0 } else { days.parse().map_err(|_| unknown())? };
-            let day = context
-                .today
-                .checked_add(jiff::Span::new().try_days(days).map_err(|_| unknown())?)
-                .map_err(|_| unknown())?;
-            Ok(day.to_string())
+    /// The same with the values of a repeated parameter in one list, as the public sandbox asks.
+    pub fn joined(mut self) -> Self {
+        let mut joined: Vec<(String, String)> = Vec::new();
+        for (name, value) in self.parameters {
+            match joined.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, values)) => *values = format!("{values},{value}"),
+                None => joined.push((name, value)),
+            }
         }
+        self.parameters = joined;
+        self
     }
 }
 
-/// Runs a filled query on one chart.
-pub fn run<'a>(query: &str, chart: &'a Chart) -> Result<Found<'a>, Unfilled> {
-    match query.split_once('?') {
-        None => {
-            let (resource_type, id) = query.split_once('/').ok_or(Unfilled::NotAQuery)?;
-            Ok(Found::One(chart.of_type_named(resource_type).find(|resource| &*resource.id == id)))
+impl fmt::Display for Query {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.resource_type)?;
+        if let Some(id) = &self.id {
+            return write!(f, "/{id}");
         }
-        Some((resource_type, parameters)) => search(resource_type, parameters, chart).map(Found::Many),
+        for (place, (name, value)) in self.parameters.iter().enumerate() {
+            write!(f, "{}{name}=", if place == 0 { '?' } else { '&' })?;
+            for byte in value.bytes() {
+                match byte {
+                    b'-' | b'.' | b'_' | b'~' | b',' | b'|' | b':' | b'/' => write!(f, "{}", byte as char)?,
+                    byte if byte.is_ascii_alphanumeric() => write!(f, "{}", byte as char)?,
+                    byte => write!(f, "%{byte:02X}")?,
+                }
+            }
+        }
+        Ok(())
     }
 }
 
-fn search<'a>(resource_type: &str, parameters: &str, chart: &'a Chart) -> Result<Vec<&'a Resource>, Unfilled> {
-    let mut found: Vec<&Resource> = chart.of_type_named(resource_type).collect();
+/// Runs a query on one record.
+pub fn run<'a>(query: &Query, record: &Record<'a>) -> Result<Found<'a>, Unfilled> {
+    match &query.id {
+        Some(id) => Ok(Found::One(record.of_type(&query.resource_type).find(|resource| *resource.id == **id))),
+        None => search(query, record).map(Found::Many),
+    }
+}
+
+fn search<'a>(query: &Query, record: &Record<'a>) -> Result<Vec<&'a Resource>, Unfilled> {
+    let mut found: Vec<&Resource> = record.of_type(&query.resource_type).collect();
     let (mut count, mut with_medications) = (usize::MAX, false);
-    for (name, value) in parameters.split('&').filter_map(|pair| pair.split_once('=')) {
+    for (name, value) in query.parameters.iter().map(|(name, value)| (name.as_str(), value.as_str())) {
         let unknown = || Unfilled::Parameter(name.to_owned());
+        let wanted = one_of(value);
         match name {
-            "patient" | "subject" => found.retain(|resource| is_about(resource, value)),
-            "_id" => found.retain(|resource| value.split(',').any(|id| *resource.id == *id)),
+            "patient" | "subject" => found.retain(|resource| wanted.iter().any(|value| is_about(resource, value))),
+            "_id" => found.retain(|resource| wanted.iter().any(|id| *resource.id == **id)),
             "code" => found.retain(|resource| matches_token(&resource.facts.codes, value)),
             "category" => found.retain(|resource| matches_token(&resource.facts.categories, value)),
             "status" | "clinical-status" => {
-                let wanted = |status: &str| value.split(',').any(|one| one.rsplit('|').next() == Some(status));
+                let wanted = |status: &str| wanted.iter().any(|one| one.rsplit('|').next() == Some(status));
                 found.retain(|resource| resource.facts.status.as_deref().is_some_and(wanted));
             }
             "date" | "authoredon" | "onset-date" | "recorded-date" | "started" => {
@@ -125,14 +147,31 @@ fn search<'a>(resource_type: &str, parameters: &str, chart: &'a Chart) -> Result
         let named: std::collections::HashSet<_> =
             found.iter().filter_map(|resource| resource.facts.medication.clone()).collect();
         let is_named = |one: &&Resource| named.contains(format!("Medication/{}", one.id).as_str());
-        found.extend(chart.of_type("Medication").filter(is_named));
+        found.extend(record.of_type("Medication").filter(is_named));
     }
     Ok(found)
+}
+
+/// The values of a list; `\,` is a comma within one.
+fn one_of(list: &str) -> Vec<String> {
+    let (mut values, mut letters) = (vec![String::new()], list.chars());
+    while let Some(letter) = letters.next() {
+        match (letter, values.last_mut()) {
+            (',', _) => values.push(String::new()),
+            ('\\', Some(last)) => last.extend(letters.next()),
+            (letter, Some(last)) => last.push(letter),
+            (_, None) => {}
+        }
+    }
+    values
 }
 
 /// `ge2020-01-01` and its kin: whether the bound is the earliest or the latest day, and the day.
 fn bound(value: &str) -> Option<(bool, Date)> {
     let (prefix, day) = value.split_at_checked(2)?;
+    if day.contains(',') {
+        return None;
+    }
     let day = day.get(..10)?.parse().ok()?;
     match prefix {
         "ge" | "gt" => Some((true, day)),
@@ -151,10 +190,4 @@ fn matches_token(tokens: &[Token], value: &str) -> bool {
         Some((system, code)) => tokens.iter().any(|token| *token.system == *system && *token.code == *code),
         None => tokens.iter().any(|token| *token.code == *wanted),
     })
-}
-
-impl Chart {
-    fn of_type_named(&self, resource_type: &str) -> impl Iterator<Item = &Resource> {
-        self.resources.iter().filter(move |resource| *resource.resource_type == *resource_type)
-    }
 }

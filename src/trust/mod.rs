@@ -21,7 +21,7 @@ pub mod token_endpoint;
 
 pub use access::{Access, AccessTrust};
 pub use access_token::AccessToken;
-pub use own_keys::{KeyFolder, KeyKind, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
+pub use own_keys::{KeyFolder, KeyKind, KeyName, OwnKey, OwnKeys, OwnKeysError, PassingKeys, Signature};
 pub use refusal::{Denied, Refusal};
 pub use replay::AdmitError;
 pub use scopes::{Interaction, Level, Scopes};

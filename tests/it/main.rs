@@ -20,6 +20,7 @@
 //! - `shipped_model` the package in `models`, asked about the demo's patients
 //! - `smart` our SMART app, at the sandbox EHR and at EHRs that lie
 //! - `trust` who may call: good tokens, and an attack corpus
+//! - `twin` the EHR twin as CDS services meet it, item by item, habit by habit
 //! - `web` the HTTP face, through the real app
 
 mod api;
@@ -45,4 +46,5 @@ mod sandbox_ehr;
 mod shipped_model;
 mod smart;
 mod trust;
+mod twin;
 mod web;

@@ -13,7 +13,7 @@ document.addEventListener("submit", async (event) => {
     const answer = await fetch(form.action, {
       method: "POST",
       headers: { "X-Part": "1" },
-      body: new URLSearchParams(new FormData(form)),
+      body: new URLSearchParams(new FormData(form, event.submitter)),
     });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     // A problem comes as a whole page: show what it says.

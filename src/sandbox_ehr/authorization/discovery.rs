@@ -80,5 +80,5 @@ pub async fn jwks(ehr: Ehr) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ANY_ORIGIN)
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
-        .json(ehr.keys.public())
+        .json(ehr.published_keys())
 }

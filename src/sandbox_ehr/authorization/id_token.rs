@@ -35,6 +35,6 @@ pub fn id_token(
     if let Some(nonce) = nonce {
         claims["nonce"] = nonce.into();
     }
-    let signed = ehr.keys.sign(Signature::Rs256, None, &claims);
+    let signed = ehr.keys().sign(Signature::Rs256, None, &claims);
     signed.inspect_err(|error| tracing::error!(%error, "an id_token could not be signed")).ok()
 }

@@ -120,6 +120,16 @@ impl AuthorizationServer {
         self.launches.give(launch, self.lives.launch, clock::now())
     }
 
+    /// Whether an app is registered with this launch address.
+    pub fn launches(&self, address: &str) -> bool {
+        self.clients.launched_at(address).is_some()
+    }
+
+    /// Ends the leave that a hook call brought.
+    pub fn end_leave(&self, token: &str, client: &str) {
+        self.tokens.revoke(token, client, clock::now());
+    }
+
     fn endpoint(&self, name: &str) -> String {
         format!("{}/{name}", self.issuer)
     }
@@ -146,6 +156,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
         .route("/fhir/.well-known/smart-configuration", web::get().to(discovery::smart_configuration))
         .route("/.well-known/openid-configuration", web::get().to(discovery::openid_configuration))
         .route("/.well-known/jwks.json", web::get().to(discovery::jwks))
+        .route("/api/epic/2019/Security/Open/PublicKeys/sandbox", web::get().to(discovery::jwks))
         .route("/fhir/_services/smart/Launch", web::post().to(launch_service::launch))
         .route("/patients/{id}/launch", web::get().to(link_launch::open))
         .route("/authorize", web::get().to(authorize::by_address))

@@ -3,16 +3,18 @@
 //! ignored. Where it stands open it asks for no token: for synthetic patients and clients that cannot have one.
 
 mod browser;
+mod faulty;
 mod practitioner;
 mod scope;
 
 pub use browser::pages;
+pub use faulty::faults;
 pub use scope::{Level, Scopes};
 
 use super::SandboxEhr;
 use super::authorization::Access;
 use super::chart::{Chart, Resource};
-use super::search::{Found, run};
+use super::search::{Found, Query, Record, run};
 use super::searchset::{Link, Searchset};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -53,14 +55,17 @@ async fn read(ehr: Ehr, path: web::Path<(String, String)>, request: HttpRequest)
         Ok(patients) => patients,
         Err(refusal) => return *refusal,
     };
-    let query = format!("{resource_type}/{id}");
+    let query = Query::read(&format!("{resource_type}/{id}"));
     let readable = ehr.charts.iter().filter(|chart| patients.as_ref().is_none_or(|only| *chart.id == **only));
-    let found = readable.filter_map(|chart| match run(&query, chart) {
-        Ok(Found::One(found)) => found,
-        _ => None,
+    let mut found = readable.filter_map(|chart| {
+        let signed = ehr.desk().basket(&chart.id).signed;
+        match run(query.as_ref()?, &Record { chart, beside: &signed, until: None }) {
+            Ok(Found::One(found)) => found.map(|resource| resource.body.get().to_owned()),
+            _ => None,
+        }
     });
-    match found.into_iter().next() {
-        Some(resource) => fhir(resource.body.get().to_owned()),
+    match found.next() {
+        Some(body) => fhir(body),
         None => outcome(StatusCode::NOT_FOUND, "not-found", "there is no such resource"),
     }
 }
@@ -100,9 +105,13 @@ fn answer_search(ehr: &SandboxEhr, request: &HttpRequest, resource_type: &str, p
         (None, Some(only)) => ehr.chart(&only).into_iter().collect(),
         (None, None) => ehr.charts.iter().collect(),
     };
+    let Some(query) = Query::read(&format!("{resource_type}?{}", asked.rest)) else {
+        return invalid("the query is not understood");
+    };
+    let signed: Vec<_> = charts.iter().map(|chart| ehr.desk().basket(&chart.id).signed).collect();
     let mut found = Vec::new();
-    for chart in charts {
-        match run(&format!("{resource_type}?{}", asked.rest), chart) {
+    for (chart, signed) in charts.iter().zip(&signed) {
+        match run(&query, &Record { chart, beside: signed, until: None }) {
             Ok(Found::Many(many)) => found.extend(many),
             Ok(Found::One(one)) => found.extend(one),
             Err(unfilled) => return invalid(&unfilled.to_string()),

@@ -6,6 +6,7 @@ use super::super::summary::{self, Lasting, Measured};
 use super::decision_support::past_decision;
 use super::frame::frame;
 use super::lifeline::lifeline;
+use super::workflow::workflows;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -34,6 +35,7 @@ pub fn chart(chart: &Chart, opening: Opening, decisions: &[Decision], answer: Op
         &html! {
             nav .crumbs { a href="/" { "Patients" } " / " span aria-current="page" { (chart.name) } }
             (patient_banner(chart, opening))
+            (workflows(&chart.id, None))
             div .columns {
                 section .decision-support aria-labelledby="cds" {
                     div .panel-head {
@@ -73,7 +75,8 @@ pub fn chart(chart: &Chart, opening: Opening, decisions: &[Decision], answer: Op
     )
 }
 
-fn patient_banner(chart: &Chart, opening: Opening) -> Markup {
+/// Who the patient is.
+pub fn patient_banner(chart: &Chart, opening: Opening) -> Markup {
     let today = opening.moment().to_zoned(TimeZone::UTC).date();
     let (visits, last) = summary::visits(chart, opening.moment());
     html! {

@@ -1,26 +1,45 @@
 //! What decision support said: cards as an EHR draws them, what was decided on them, how the call went.
 
 use super::super::card::{Card, Link, is_web_address, rendered};
-use super::super::decisions::{Choice, Decision};
-use super::super::hook_call::{Exchange, Service};
+use super::super::decisions::{Choice, Decision, Told};
+use super::super::hook_call::{Call, Round, Service};
 use super::inspector::{Sent, inspector};
 use maud::{Markup, html};
 use serde_json::Value;
 use url::form_urlencoded;
 
-/// One service's answer to an opened chart.
-pub struct Call<'a> {
-    pub service: Service,
-    pub sent: Sent<'a>,
-    pub outcome: Result<Exchange, String>,
+/// What the answers are drawn for.
+pub struct Drawing<'a> {
+    pub patient: &'a str,
+    pub page_base: &'a str,
+    /// The rest of the address of a ready-made `patient-view` request, where that is what was sent.
+    pub ready_made: Option<&'a str>,
+    /// Reasons of the house.
+    pub own_reasons: &'a [String],
 }
 
 /// The answers of every service, most urgent card first.
-pub fn calls(patient: &str, calls: &[Call]) -> Markup {
-    html! { @for call in calls { (one(patient, call)) } }
+pub fn calls(drawing: &Drawing, round: &Round) -> Markup {
+    html! {
+        @for problem in &round.problems { (failure(problem)) }
+        @if round.calls.is_empty() && round.problems.is_empty() {
+            p .empty { strong { "Nobody was called." } " No service wants to know of this, or this EHR does not fire the hook." }
+        }
+        @for call in &round.calls { (one(drawing, call)) }
+    }
 }
 
-fn one(patient: &str, call: &Call) -> Markup {
+fn one(drawing: &Drawing, call: &Call) -> Markup {
+    let exchange = call.outcome.as_ref().ok();
+    let ready_made = match (drawing.ready_made, exchange) {
+        (Some(rest), _) => format!(
+            "{}/patients/{}/patient-view.json?service={}{rest}",
+            drawing.page_base, drawing.patient, call.service.id
+        ),
+        (None, Some(exchange)) => format!("{}/control/exchanges/{}/body", drawing.page_base, exchange.number),
+        (None, None) => format!("{}/exchanges", drawing.page_base),
+    };
+    let sent = Sent { url: &call.url, body: &call.body, prefetch: &call.prefetch, ready_made };
     html! {
         @match &call.outcome {
             Err(reason) => (failure(reason)),
@@ -32,10 +51,12 @@ fn one(patient: &str, call: &Call) -> Markup {
                 @if exchange.cards.is_empty() {
                     p .empty { strong { "No cards." } " The service has nothing worth saying about this patient." }
                 }
-                @for card in sorted(&exchange.cards) { (drawn(patient, card)) }
+                @for problem in &exchange.problems { p .note { (problem) } }
+                @for card in sorted(&exchange.cards) { (drawn(drawing, card)) }
+                @for change in &call.applied { p .note { "Changed by the service: " (change.action) " " code { (change.reference) } } }
             }
         }
-        (inspector(&call.sent, call.outcome.as_ref().ok()))
+        (inspector(&sent, exchange))
     }
 }
 
@@ -49,9 +70,9 @@ fn sorted(cards: &[Card]) -> Vec<&Card> {
     cards
 }
 
-fn drawn(patient: &str, card: &Card) -> Markup {
-    let uuid = card.uuid.as_deref();
-    let place = format!("decision-{}", uuid.unwrap_or_default());
+fn drawn(drawing: &Drawing, card: &Card) -> Markup {
+    let (patient, key) = (drawing.patient, &*card.key);
+    let place = format!("decision-{key}");
     html! {
         article .card .(card.indicator.word()) {
             (card_said(card))
@@ -62,14 +83,12 @@ fn drawn(patient: &str, card: &Card) -> Markup {
                     None => (card.source.label),
                 }
                 @for (place, link) in card.links.iter().enumerate().filter(|(_, link)| is_web_address(&link.url)) {
-                    " · " (followed(patient, uuid, place, link))
+                    " · " (followed(patient, key, place, link))
                 }
             }
-            @if let Some(uuid) = uuid {
-                div .decide id=(place) aria-live="polite" {
-                    (suggestions(patient, card, uuid, &place))
-                    (dismissal(patient, card, uuid, &place))
-                }
+            div .decide id=(place) aria-live="polite" {
+                (suggestions(patient, card, &place))
+                (dismissal(drawing, card, &place))
             }
         }
     }
@@ -79,20 +98,25 @@ fn drawn(patient: &str, card: &Card) -> Markup {
 pub(super) fn card_said(card: &Card) -> Markup {
     html! {
         header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } }
-        @if let Some(detail) = &card.detail { div .detail { (rendered(detail)) } }
+        @match (&card.detail, card.plain_detail) {
+            (Some(detail), true) => div .detail .plain { (detail) },
+            (Some(detail), false) => div .detail { (rendered(detail)) },
+            (None, _) => {}
+        }
     }
 }
 
 /// A link of a card: to a page as it stands; to an app by way of us, who launch it.
-fn followed(patient: &str, card: Option<&str>, place: usize, link: &Link) -> Markup {
+fn followed(patient: &str, card: &str, place: usize, link: &Link) -> Markup {
     html! {
-        @match (link.is_smart(), card) {
-            (false, _) => a href=(link.url) rel="noreferrer" { (link.label) },
-            (true, None) => span { (link.label) " (cannot be launched: the card has no uuid)" },
-            (true, Some(card)) => a href=(launched(patient, card, place)) target="_blank" rel="noopener noreferrer" {
+        @match (link.is_smart(), link.listed) {
+            (_, false) => span .unlisted { (link.label) " (not opened: this EHR does not know its address)" },
+            (false, true) => a href=(link.url) rel="noreferrer" { (link.label) },
+            (true, true) => a href=(launched(patient, card, place)) target="_blank" rel="noopener noreferrer" {
                 (link.label) " (opens an app)"
             },
         }
+        @if link.opens_at_once { " " span .tag { "opens at once" } }
     }
 }
 
@@ -102,30 +126,32 @@ fn launched(patient: &str, card: &str, place: usize) -> String {
     format!("/patients/{patient}/launch?{}", query.finish())
 }
 
-fn suggestions(patient: &str, card: &Card, uuid: &str, place: &str) -> Markup {
+fn suggestions(patient: &str, card: &Card, place: &str) -> Markup {
     html! {
-        @for suggestion in &card.suggestions {
-            @if let Some(id) = &suggestion.uuid {
-                form method="post" action={ "/patients/" (patient) "/decisions" } data-into={ "#" (place) } {
-                    input type="hidden" name="card" value=(uuid);
-                    input type="hidden" name="suggestion" value=(id);
-                    button .primary[suggestion.is_recommended] .suggest type="submit" { (suggestion.label) }
-                }
+        @for (number, suggestion) in card.suggestions.iter().enumerate() {
+            @let name = suggestion.uuid.clone().unwrap_or_else(|| number.to_string());
+            form method="post" action={ "/patients/" (patient) "/decisions" } data-into={ "#" (place) } {
+                input type="hidden" name="card" value=(card.key);
+                input type="hidden" name="suggestion" value=(name);
+                button .suggest .primary[suggestion.is_recommended] type="submit" { (suggestion.label) }
             }
         }
     }
 }
 
-fn dismissal(patient: &str, card: &Card, uuid: &str, place: &str) -> Markup {
+fn dismissal(drawing: &Drawing, card: &Card, place: &str) -> Markup {
     html! {
         details .dismiss {
             summary { "Dismiss…" }
-            form method="post" action={ "/patients/" (patient) "/decisions" } data-into={ "#" (place) } {
-                input type="hidden" name="card" value=(uuid);
+            form method="post" action={ "/patients/" (drawing.patient) "/decisions" } data-into={ "#" (place) } {
+                input type="hidden" name="card" value=(card.key);
                 fieldset {
                     legend { "Why?" }
                     @for reason in &card.override_reasons {
                         label { input type="radio" name="reason" value=(reason.code); " " (reason.display.as_deref().unwrap_or(&reason.code)) }
+                    }
+                    @for reason in drawing.own_reasons {
+                        label { input type="radio" name="reason" value=(reason); " " (reason) }
                     }
                     label .comment { "In your own words (no names)" input type="text" name="comment" maxlength="300"; }
                 }
@@ -137,25 +163,29 @@ fn dismissal(patient: &str, card: &Card, uuid: &str, place: &str) -> Markup {
 
 /// What was decided just now, with the feedback that was sent.
 pub fn decision(decision: &Decision) -> Markup {
-    let feedback = serde_json::to_string_pretty(&decision.feedback).unwrap_or_default();
+    let feedback = decision.feedback.as_ref().map(|entry| serde_json::to_string_pretty(entry).unwrap_or_default());
     html! {
         div .decision {
             p { strong { (chosen(&decision.choice)) } }
-            @if let Choice::Accepted(suggestion) = &decision.choice {
+            @if let Choice::Accepted(suggestion, _) = &decision.choice {
                 @for action in &suggestion.actions {
                     p { "Draft to sign: " (action.description.as_deref().unwrap_or(&action.what)) (resource_type(action.resource.as_ref())) }
                 }
             }
-            @match &decision.receipt {
-                Ok(receipt) => p .took {
+            @match &decision.told {
+                Told::Stored(receipt) => p .took {
                     "Feedback stored by the server: " span .tag { (receipt.status) } " in " (millis(receipt.took))
                 },
-                Err(reason) => (failure(reason)),
+                Told::Failed(reason) => (failure(reason)),
+                Told::Waits => p .took { "Feedback waits for its batch." },
+                Told::Nobody => p .took { "Nobody is told: the card, or the suggestion, has no uuid." },
             }
-            details {
-                summary { "Feedback that was sent" }
-                @if let Ok(receipt) = &decision.receipt { p { code { "POST " (receipt.url) } } }
-                pre tabindex="0" { (feedback) }
+            @if let Some(feedback) = feedback {
+                details {
+                    summary { "Feedback that was sent" }
+                    @if let Told::Stored(receipt) = &decision.told { p { code { "POST " (receipt.url) } } }
+                    pre tabindex="0" { (feedback) }
+                }
             }
         }
     }
@@ -166,17 +196,17 @@ pub fn past_decision(decision: &Decision) -> Markup {
     html! {
         time datetime=(decision.at) { (decision.at.strftime("%H:%M")) } " "
         strong { (chosen(&decision.choice)) } " " (decision.shown.card.summary)
-        @if decision.receipt.is_err() { " " span .tag { "feedback not sent" } }
+        @if matches!(decision.told, Told::Failed(_)) { " " span .tag { "feedback not sent" } }
     }
 }
 
 fn chosen(choice: &Choice) -> String {
     match choice {
-        Choice::Accepted(suggestion) => format!("Accepted: {}.", suggestion.label),
-        Choice::Dismissed { reason: Some(reason), .. } => {
+        Choice::Accepted(suggestion, _) => format!("Accepted: {}.", suggestion.label),
+        Choice::Dismissed(Some(reason)) => {
             format!("Dismissed: {}.", reason.display.as_deref().unwrap_or(&reason.code))
         }
-        Choice::Dismissed { reason: None, .. } => "Dismissed.".to_owned(),
+        Choice::Dismissed(None) => "Dismissed.".to_owned(),
     }
 }
 

@@ -24,6 +24,7 @@ pub fn frame(title: &str, content: &Markup) -> Markup {
                         span { "Sandbox EHR" }
                     }
                     span .made-with { "a demonstration of Prodrome" }
+                    nav .tools aria-label="The EHR" { a href="/behavior" { "Behavior" } " " a href="/exchanges" { "Calls" } }
                 }
                 p .banner { strong { "Synthetic patients." } " Nobody here is real, and nothing here is medical advice." }
                 main #content { (content) }

@@ -1,6 +1,7 @@
 //! The call as it went over the wire, for those who want to build one themselves.
 
-use super::super::hook_call::{Exchange, Filled};
+use super::super::hook_call::Exchange;
+use super::super::prefetch::Filled;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -10,10 +11,10 @@ const SHOWN_ENTRIES: usize = 2;
 /// A request that was sent.
 pub struct Sent<'a> {
     /// `POST` address.
-    pub url: String,
-    pub body: String,
-    pub prefetch: Vec<Filled<'a>>,
-    /// A page address that gives a fresh request of the same kind.
+    pub url: &'a str,
+    pub body: &'a str,
+    pub prefetch: &'a [Filled],
+    /// An address that gives such a request: a fresh one where it can, else the one that was sent.
     pub ready_made: String,
 }
 
@@ -40,10 +41,10 @@ pub fn inspector(sent: &Sent, exchange: Option<&Exchange>) -> Markup {
             }
             @if sent.prefetch.is_empty() {
                 p { "No prefetch was sent: the server reads what it needs from this EHR's FHIR server, with the token of the call." }
-            } @else { (prefetch(&sent.prefetch)) }
+            } @else { (prefetch(sent.prefetch)) }
             details {
                 summary { "Request, long Bundles shortened" }
-                pre tabindex="0" { (shortened(&sent.body)) }
+                pre tabindex="0" { (shortened(sent.body)) }
                 p { a href=(sent.ready_made) { "The whole request" } }
             }
             @if let Some(exchange) = exchange {
@@ -66,7 +67,7 @@ fn prefetch(filled: &[Filled]) -> Markup {
                     tr {
                         th scope="row" { (one.key) }
                         td { code { (one.query) } }
-                        td { @match &one.found { Ok(found) => (found.len()), Err(reason) => { "left out: " (reason) } } }
+                        td { (one.said.in_words()) }
                     }
                 }
             }

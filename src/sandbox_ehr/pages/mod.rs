@@ -1,17 +1,22 @@
 //! The page as HTML: one function a part, everything escaped by construction.
 
+mod behavior;
 mod chart;
 mod decision_support;
+mod exchanges;
 mod frame;
 mod inspector;
 mod lifeline;
 mod patients;
 mod risk_curve;
 mod time_machine;
+mod workflow;
 
+pub use behavior::behavior;
 pub use chart::{Opening, chart};
-pub use decision_support::{Call, calls, decision, failure};
+pub use decision_support::{Drawing, calls, decision, failure};
+pub use exchanges::{exchange, exchanges};
 pub use frame::{frame, problem};
-pub use inspector::Sent;
 pub use patients::patients;
 pub use time_machine::{journey, moment, time_machine};
+pub use workflow::{Screen, screen};

@@ -1,13 +1,11 @@
 //! Fires `patient-view` as of every moment of a journey: a few at once, and each with what the chart held by then.
 
 use super::super::SandboxEhr;
-use super::super::chart::{Chart, Resource};
-use super::super::hook_call::{self, CallError, HookRequest, Manner, Service};
-use super::super::search::Found;
+use super::super::chart::Chart;
+use super::super::hook_call::{self, CallError, CdsServer, Manner, Service};
 use super::{AT_ONCE, Answer, Journey, Told};
 use awc::Client;
 use futures_util::{StreamExt, stream};
-use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use std::time::Duration;
@@ -15,10 +13,15 @@ use std::time::Duration;
 /// How often a busy service is asked for one moment, and after what pause.
 const TRIES: usize = 5;
 const PAUSE: Duration = Duration::from_secs(1);
+/// What is asked.
+const HOOK: &str = "patient-view";
+
+/// A service and the server that it is at.
+type Asked<'a> = (&'a CdsServer, Service);
 
 /// Asks every moment of a journey that has begun, and remembers what came.
 pub async fn travel(ehr: &SandboxEhr, client: &Client, chart: &Chart, journey: Journey) {
-    let services = match hook_call::discover(client, &ehr.cds_base).await {
+    let services = match services(ehr, client).await {
         Ok(services) => services,
         Err(error) => return ehr.time_machine.end(&chart.id, Some(error.to_string())),
     };
@@ -37,8 +40,19 @@ pub async fn travel(ehr: &SandboxEhr, client: &Client, chart: &Chart, journey: J
     ehr.time_machine.end(&chart.id, None);
 }
 
+/// Every service for opened charts. A server whose list cannot be had ends the journey.
+async fn services<'a>(ehr: &'a SandboxEhr, client: &Client) -> Result<Vec<Asked<'a>>, CallError> {
+    let switches = ehr.desk().switches.clone();
+    let mut services = Vec::new();
+    for server in &ehr.servers {
+        let (listed, _) = hook_call::discover(ehr, client, server, &switches).await?;
+        services.extend(listed.into_iter().filter(|one| one.hook == HOOK).map(|one| (server, one)));
+    }
+    Ok(services)
+}
+
 /// One moment, asked of every service in turn.
-async fn asked(ehr: &SandboxEhr, client: &Client, chart: &Chart, services: &[Service], day: Date) -> Answer {
+async fn asked(ehr: &SandboxEhr, client: &Client, chart: &Chart, services: &[Asked<'_>], day: Date) -> Answer {
     let mut answer = Answer::default();
     for service in services {
         match patiently(ehr, client, chart, service, day).await {
@@ -54,7 +68,7 @@ async fn patiently(
     ehr: &SandboxEhr,
     client: &Client,
     chart: &Chart,
-    service: &Service,
+    service: &Asked<'_>,
     day: Date,
 ) -> Result<Vec<Told>, CallError> {
     for _ in 1..TRIES {
@@ -66,36 +80,19 @@ async fn patiently(
     fired(ehr, client, chart, service, day).await
 }
 
+/// Nothing dated after the day is found for the prefetch, so that a service that knows nothing of the as-of extension is
+/// asked about the past too. What the future wrote into an earlier resource (an end, a status, a death) stays in its text:
+/// telling that apart is the part of a service that reads as of a moment.
 async fn fired(
     ehr: &SandboxEhr,
     client: &Client,
     chart: &Chart,
-    service: &Service,
+    (server, service): &Asked<'_>,
     day: Date,
 ) -> Result<Vec<Told>, CallError> {
-    let manner = Manner { as_of: Some(day), reads_back: false };
-    let mut request = hook_call::request(ehr, service, chart, manner);
-    forget_later(&mut request, day);
-    let body = serde_json::to_string(&request)?;
-    let url = hook_call::service_url(&ehr.cds_base, &service.id);
-    let exchange = hook_call::fire(ehr, client, url, body).await?;
+    let end = day.at(23, 59, 59, 0).to_zoned(TimeZone::UTC).map(|end| end.timestamp()).ok();
+    let manner = Manner { as_of: Some(day), until: end, ..Manner::default() };
+    let exchange = hook_call::ask(ehr, client, (server, service), chart, &manner).await?;
     let service = service.title.as_ref().unwrap_or(&service.id);
     Ok(exchange.cards.into_iter().map(|card| Told { service: service.clone(), card }).collect())
-}
-
-/// Leaves out of the prefetch what is dated after a day, so that a service that knows nothing of the as-of extension is
-/// asked about the past too. What the future wrote into an earlier resource (an end, a status, a death) stays in its text:
-/// telling that apart is the part of a service that reads as of a moment.
-fn forget_later(request: &mut HookRequest, day: Date) {
-    let Ok(end) = day.at(23, 59, 59, 0).to_zoned(TimeZone::UTC).map(|end| end.timestamp()) else { return };
-    for found in request.prefetch.iter_mut().filter_map(|filled| filled.found.as_mut().ok()) {
-        match found {
-            Found::One(one) => *one = one.filter(|resource| was_there(resource, end)),
-            Found::Many(many) => many.retain(|resource| was_there(resource, end)),
-        }
-    }
-}
-
-fn was_there(resource: &Resource, end: Timestamp) -> bool {
-    resource.facts.start.is_none_or(|start| start <= end)
 }

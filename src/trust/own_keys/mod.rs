@@ -9,7 +9,7 @@ mod passing;
 mod ring;
 
 pub use folder::KeyFolder;
-pub use passing::{PassingKeys, Signature};
+pub use passing::{KeyName, PassingKeys, Signature};
 pub use ring::{KeyKind, OwnKey};
 
 use jiff::Timestamp;

@@ -126,6 +126,13 @@ impl Twin {
         read(client_of().get(self.url(path)).send()).await
     }
 
+    /// Changes single switches of its behavior.
+    pub async fn switch(&self, switches: Value) {
+        let request = client_of().put(self.url("/control/behavior"));
+        let answer = read(request.send_json(&json!({ "switches": switches }))).await;
+        assert_eq!(answer.status, 200, "{}", answer.text());
+    }
+
     /// Reads FHIR with a token.
     pub async fn fhir(&self, path: &str, token: &str) -> Answer {
         read(client_of().get(self.url(&format!("/fhir/{path}"))).bearer_auth(token).send()).await

@@ -1,0 +1,101 @@
+//! The control API: everything that the screens do, as JSON, so that others can drive this EHR in their tests. Documented in
+//! `docs/guides/sandbox-ehr.md`.
+//!
+//! Answers on the page's address, which is loopback unless told otherwise. Pages of other sites can neither read it nor
+//! change anything: bodies have to be JSON, which a form cannot send, and browsers say where a request comes from.
+
+mod cards;
+mod desk;
+mod exchanges;
+mod firing;
+
+use super::SandboxEhr;
+use super::chart::Chart;
+use super::routes::is_from_elsewhere;
+use actix_web::http::StatusCode;
+use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use serde::de::DeserializeOwned;
+use serde_json::json;
+
+type Ehr = web::Data<SandboxEhr>;
+type Answer = Result<HttpResponse, Problem>;
+
+/// Every route.
+pub fn configure(routes: &mut web::ServiceConfig) {
+    routes
+        .route("/control", web::get().to(desk::state))
+        .route("/control/desk", web::put().to(desk::choose))
+        .route("/control/behavior", web::put().to(desk::behave))
+        .route("/control/faults", web::put().to(desk::fail))
+        .route("/control/advisories", web::put().to(desk::type_in))
+        .route("/control/keys/rotate", web::post().to(desk::rotate_keys))
+        .route("/control/drafts", web::get().to(desk::drafts))
+        .route("/control/drafts", web::post().to(desk::add_draft))
+        .route("/control/drafts/sign", web::post().to(desk::sign))
+        .route("/control/drafts/{type}/{id}", web::put().to(desk::change_draft))
+        .route("/control/drafts/{type}/{id}", web::delete().to(desk::remove_draft))
+        .route("/control/services", web::get().to(firing::services))
+        .route("/control/fire", web::post().to(firing::fire))
+        .route("/control/cards", web::get().to(cards::list))
+        .route("/control/cards/{card}/accept", web::post().to(cards::accept))
+        .route("/control/cards/{card}/dismiss", web::post().to(cards::dismiss))
+        .route("/control/feedback/send", web::post().to(cards::send_waiting))
+        .route("/control/exchanges", web::get().to(exchanges::list))
+        .route("/control/exchanges", web::delete().to(exchanges::clear))
+        .route("/control/exchanges/{number}", web::get().to(exchanges::show))
+        .route("/control/exchanges/{number}/body", web::get().to(exchanges::body));
+}
+
+/// Why a request was not done.
+#[derive(Debug)]
+struct Problem(StatusCode, String);
+
+impl std::fmt::Display for Problem {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.1)
+    }
+}
+
+impl actix_web::ResponseError for Problem {
+    fn status_code(&self) -> StatusCode {
+        self.0
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::build(self.0).json(json!({ "error": self.1 }))
+    }
+}
+
+fn unusable(why: impl std::fmt::Display) -> Problem {
+    Problem(StatusCode::BAD_REQUEST, why.to_string())
+}
+
+fn unknown(what: &str) -> Problem {
+    Problem(StatusCode::NOT_FOUND, format!("there is no such {what}"))
+}
+
+/// Refuses what another site's page asks for.
+fn from_here(request: &HttpRequest) -> Result<(), Problem> {
+    match is_from_elsewhere(request) {
+        true => Err(Problem(StatusCode::FORBIDDEN, "this came from another site's page".to_owned())),
+        false => Ok(()),
+    }
+}
+
+/// A JSON body of a request that may change something; an empty one is `{}`.
+fn body<T: DeserializeOwned>(request: &HttpRequest, bytes: &[u8]) -> Result<T, Problem> {
+    from_here(request)?;
+    if bytes.is_empty() {
+        return serde_json::from_str("{}").map_err(|error| unusable(format!("a body is needed: {error}")));
+    }
+    if request.content_type() != "application/json" {
+        return Err(Problem(StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body has to be application/json".to_owned()));
+    }
+    serde_json::from_slice(bytes).map_err(|error| unusable(format!("the body is not understood: {error}")))
+}
+
+/// The chosen patient's chart.
+fn chosen(ehr: &SandboxEhr) -> Result<&Chart, Problem> {
+    let id = ehr.desk().patient.clone().ok_or_else(|| unusable("choose a patient first: PUT /control/desk"))?;
+    ehr.chart(&id).ok_or_else(|| unknown("patient"))
+}

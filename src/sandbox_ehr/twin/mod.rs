@@ -1,0 +1,23 @@
+//! The EHR behind the pages and the control API: what lies on the clinician's desk, the hooks that a workflow fires, the
+//! habits of other EHRs as single switches, faults, and a journal of what was sent and received.
+//!
+//! All of it in memory and bounded. Sends nothing itself.
+
+mod context;
+mod desk;
+mod draft;
+mod faults;
+mod hook;
+mod journal;
+mod profile;
+mod reshape;
+mod switches;
+
+pub use context::{Asked, Context, NotYet};
+pub use desk::{Desk, Snapshot};
+pub use draft::{Applied, Basket, DraftError, Kind, is_bare};
+pub use faults::{Faults, FhirFault};
+pub use hook::Hook;
+pub use journal::{Direction, Journal, Recorded, Response};
+pub use profile::Profile;
+pub use switches::{Discovery, EmptySearch, Jku, Switches, SystemActions};

@@ -1,0 +1,229 @@
+//! Every habit of an EHR that a CDS service may meet, one switch each. The defaults are the specification's; a
+//! [`super::Profile`] sets several.
+
+use serde::{Deserialize, Serialize};
+
+/// Where the services come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Discovery {
+    /// The discovery document, before each round of calls.
+    Fetched,
+    /// Advisories that an analyst typed in; where nobody did, the list is read once as an analyst would.
+    TypedIn,
+}
+
+/// What an empty search is sent as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmptySearch {
+    /// A Bundle without entries.
+    Bundle,
+    Null,
+    /// A Bundle of total 0 whose one entry is an OperationOutcome.
+    Outcome,
+}
+
+/// Which address a call's token names for its key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Jku {
+    /// `/.well-known/jwks.json`
+    Own,
+    /// `/api/epic/2019/Security/Open/PublicKeys/sandbox`, the same keys
+    Epic,
+    None,
+}
+
+/// Which system actions are applied to drafts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SystemActions {
+    Ignored,
+    Applied,
+    /// Only those that update an unsigned ServiceRequest.
+    ServiceRequests,
+}
+
+/// How this EHR behaves. Each member is one switch of the control API.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Switches {
+    // Which calls are made, and to whom.
+    /// Real patients: nothing goes to a service without https, and no FHIR server without https is named.
+    pub production: bool,
+    /// The services are registered with the authorization server; otherwise they get neither prefetch nor tokens.
+    pub registered: bool,
+    pub discovery: Discovery,
+    /// Of entries with one id only the last is kept.
+    pub last_entry_of_id: bool,
+    /// Hooks that are fired; empty: all.
+    pub hooks: Vec<String>,
+    /// Admission, discharge, allergy and problem list fire `patient-view`.
+    pub native_triggers: bool,
+    /// A `GET` without a body goes to a service before its first call of a round.
+    pub get_first: bool,
+    /// Each call is sent twice, as after a dropped connection.
+    pub repeats: bool,
+    /// Services fired together get one `hookInstance`.
+    pub shared_hook_instance: bool,
+    /// Addresses end in a slash.
+    pub trailing_slash: bool,
+    /// Bodies are packed with gzip.
+    pub gzip: bool,
+    pub content_type: String,
+
+    // Who calls.
+    pub signs: bool,
+    pub signs_discovery: bool,
+    /// `ES384` or `RS384`; otherwise what the EHR was started with.
+    pub signature: Option<String>,
+    /// Names the key in base64, with `+` and `=`.
+    pub base64_kid: bool,
+    pub jku: Jku,
+    /// `nbf`, five minutes before `iat`.
+    pub nbf: bool,
+    /// From `iat` to `exp`.
+    pub token_seconds: i64,
+    /// How far this EHR's clock is ahead, or behind where negative.
+    pub clock_skew_seconds: i64,
+    /// Typed by hand in place of what the specification prescribes.
+    pub issuer: Option<String>,
+    pub subject: Option<String>,
+    pub audience: Option<String>,
+
+    // What a call says.
+    /// `extension` with Epic's members, and one that nobody knows yet.
+    pub vendor_extension: bool,
+    /// The number of the workflow there is a number, not a string.
+    pub trigger_as_number: bool,
+    /// What `…fhir-version` there says.
+    pub fhir_version: String,
+    pub user_as_role: bool,
+    /// The latest visit is named where none was chosen.
+    pub in_encounter: bool,
+    /// A member of a newer hook version stands in the context.
+    pub unknown_context_member: bool,
+    /// Medications come as entries of their own beside the orders for them.
+    pub medications_beside_orders: bool,
+    pub absolute_references: bool,
+    /// `category` is an object and no list.
+    pub older_shapes: bool,
+    /// Codes of the house stand before standard ones.
+    pub local_codes_first: bool,
+
+    // What a service may read.
+    pub fhir_server: bool,
+    pub access_token: bool,
+    /// The token ends with the call.
+    pub revokes_tokens: bool,
+    pub token_life_seconds: u64,
+    /// `scope` in a vendor's words.
+    pub vendor_scope: bool,
+    /// `fhirAuthorization` names the patient.
+    pub names_patient: bool,
+    /// Types that the user may not see, in any way.
+    pub forbidden_types: Vec<String>,
+
+    // Prefetch.
+    pub prefetch: bool,
+    pub empty_search: EmptySearch,
+    /// Keys whose tokens stand for nothing are left out instead of null.
+    pub unresolved_left_out: bool,
+    /// Resources of a page.
+    pub page_size: Option<usize>,
+    /// A parameter that a template repeats becomes one with a list, which the FHIR server refuses for dates.
+    pub joins_repeated_parameters: bool,
+
+    // What becomes of cards.
+    /// Cards are held to what HL7's test kits ask, beyond the specification's letter.
+    pub strict_cards: bool,
+    /// `source.topic.code` of letters and digits, at most 100.
+    pub plain_topics: bool,
+    /// Only `selectionBehavior: any`, and one action a suggestion.
+    pub one_action: bool,
+    /// What an action says is shown, not the suggestion's label.
+    pub shows_action_description: bool,
+    /// Of a suggested order only what is ordered is used, not how.
+    pub orderable_only: bool,
+    /// Links that are not listed vanish without a word.
+    pub drops_unlisted_links: bool,
+    /// Hosts that links may lead to, beside those of the services and registered apps; `*`: any.
+    pub link_hosts: Vec<String>,
+    /// A link with `autolaunchable` that is a card's only content is opened at once.
+    pub autolaunch: bool,
+    /// `detail` is what Epic's extension of the card says that it is: plain text or markdown.
+    pub detail_content_type: bool,
+    pub system_actions: SystemActions,
+    /// Reasons of the house that are offered beside the card's.
+    pub own_reasons: Vec<String>,
+    /// `overrideReasons`, and the reasons of the house in `extension`.
+    pub feedback_plural: bool,
+    /// Feedback waits until it is told to go, all together.
+    pub feedback_batch: bool,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            production: false,
+            registered: true,
+            discovery: Discovery::Fetched,
+            last_entry_of_id: false,
+            hooks: Vec::new(),
+            native_triggers: false,
+            get_first: false,
+            repeats: false,
+            shared_hook_instance: false,
+            trailing_slash: false,
+            gzip: false,
+            content_type: "application/json".to_owned(),
+            signs: true,
+            signs_discovery: true,
+            signature: None,
+            base64_kid: false,
+            jku: Jku::Own,
+            nbf: false,
+            token_seconds: 300,
+            clock_skew_seconds: 0,
+            issuer: None,
+            subject: None,
+            audience: None,
+            vendor_extension: false,
+            trigger_as_number: false,
+            fhir_version: "R4".to_owned(),
+            user_as_role: false,
+            in_encounter: false,
+            unknown_context_member: false,
+            medications_beside_orders: false,
+            absolute_references: false,
+            older_shapes: false,
+            local_codes_first: false,
+            fhir_server: true,
+            access_token: true,
+            revokes_tokens: true,
+            token_life_seconds: 60,
+            vendor_scope: false,
+            names_patient: true,
+            forbidden_types: Vec::new(),
+            prefetch: true,
+            empty_search: EmptySearch::Bundle,
+            unresolved_left_out: false,
+            page_size: None,
+            joins_repeated_parameters: false,
+            strict_cards: false,
+            plain_topics: false,
+            one_action: false,
+            shows_action_description: false,
+            orderable_only: false,
+            drops_unlisted_links: false,
+            link_hosts: Vec::new(),
+            autolaunch: false,
+            detail_content_type: false,
+            system_actions: SystemActions::Ignored,
+            own_reasons: Vec::new(),
+            feedback_plural: false,
+            feedback_batch: false,
+        }
+    }
+}

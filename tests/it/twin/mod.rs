@@ -1,0 +1,18 @@
+//! The EHR twin as a CDS service meets it, driven by its control API: every item of the conformance list that is a client's,
+//! every switch, every fault. The service is a small one that records what it gets ([`stage::Recorder`]).
+
+mod access;
+mod cards;
+mod command;
+mod faults;
+mod feedback;
+mod hooks;
+mod ours;
+mod prefetch;
+mod quirks;
+mod requests;
+mod screens;
+mod stage;
+mod suggestions;
+mod table;
+mod trust;

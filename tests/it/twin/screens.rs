@@ -1,0 +1,131 @@
+//! The screens, as a browser without scripts loads them.
+
+use super::stage::{CARD, Stage};
+use serde_json::json;
+
+const SCREENS: [&str; 8] =
+    ["orders", "appointment", "admission", "discharge", "problems", "allergies", "refill", "verification"];
+
+#[actix_web::test]
+async fn each_workflow_has_a_screen_with_nothing_inline_and_a_way_to_the_others() {
+    let stage = Stage::start().await;
+    let screens = SCREENS.map(|screen| format!("/patients/ann/do/{screen}"));
+    for path in screens.iter().map(String::as_str).chain(["/patients/ann", "/behavior", "/exchanges"]) {
+        let (status, text) = stage.page(path).await;
+        assert_eq!(status, 200, "{path}");
+        assert!(
+            text.contains("Synthetic patients.") && !text.contains(" style=") && !text.contains("<script>"),
+            "{path}"
+        );
+        assert!(!path.starts_with("/patients") || screens.iter().all(|other| text.contains(other)), "{path}");
+    }
+    for path in ["/patients/ann/do/tea", "/patients/nobody/do/orders", "/exchanges/7"] {
+        assert_eq!(stage.page(path).await.0, 404, "{path}");
+    }
+}
+
+#[actix_web::test]
+async fn orders_are_drafted_selected_reviewed_signed_and_dispatched() {
+    let stage = Stage::start().await;
+    let orders = "/patients/ann/do/orders";
+    let add = [("kind", "ServiceRequest"), ("text", "HbA1c <b>"), ("code", "http://loinc.org|4548-4")];
+    assert_eq!(stage.form(&format!("{orders}/add"), &add).await.0, 303);
+    assert!(stage.page(orders).await.1.contains("HbA1c &lt;b&gt;"));
+    stage.service.shows(json!({}));
+    for hook in ["order-select", "order-sign"] {
+        let (_, drawn) = stage.form(&format!("{orders}/fire"), &[("hook", hook)]).await;
+        assert!(drawn.contains("<article class=\"card info\""), "{drawn}");
+        let order = stage.service.last().body["context"]["draftOrders"]["entry"][0]["resource"].clone();
+        assert_eq!(order["code"]["coding"][0]["code"], "4548-4");
+    }
+    assert_eq!(stage.form(&format!("{orders}/sign"), &[]).await.0, 303);
+    let (_, text) = stage.page(orders).await;
+    assert!(text.contains("Signed: ServiceRequest/") && text.contains("No drafts."), "{text}");
+    let dispatch = [("hook", "order-dispatch"), ("performer", "Organization/laboratory")];
+    stage.form(&format!("{orders}/fire"), &dispatch).await;
+    assert_eq!(stage.service.last().body["hook"], "order-dispatch");
+}
+
+#[actix_web::test]
+async fn every_other_screen_fires_its_hook() {
+    let stage = Stage::start().await;
+    for (screen, kind, hook) in [
+        ("appointment", Some("Appointment"), "appointment-book"),
+        ("admission", None, "encounter-start"),
+        ("discharge", None, "encounter-discharge"),
+        ("problems", Some("Condition"), "problem-list-item-create"),
+        ("allergies", Some("AllergyIntolerance"), "allergyintolerance-create"),
+        ("refill", Some("MedicationRequest"), "medication-refill"),
+        ("verification", None, "medication-verify"),
+    ] {
+        let at = format!("/patients/ann/do/{screen}");
+        if let Some(kind) = kind {
+            assert_eq!(stage.form(&format!("{at}/add"), &[("kind", kind), ("text", "one")]).await.0, 303, "{screen}");
+        }
+        assert!(stage.page(&at).await.1.contains(&format!("value=\"{hook}\"")), "{screen}");
+        stage.form(&format!("{at}/fire"), &[("hook", hook)]).await;
+        assert_eq!(stage.service.last().body["hook"], hook);
+    }
+}
+
+#[actix_web::test]
+async fn a_draft_is_removed_and_one_of_another_screen_is_not_added() {
+    let stage = Stage::start().await;
+    let drug = stage.drug("a").await;
+    assert_eq!(stage.form("/patients/ann/do/orders/remove", &[("draft", &drug)]).await.0, 303);
+    assert!(stage.drafts().await.is_empty());
+    let other = [("kind", "Condition"), ("text", "x")];
+    assert_eq!(stage.form("/patients/ann/do/orders/add", &other).await.0, 404);
+}
+
+#[actix_web::test]
+async fn a_suggestion_of_a_card_becomes_a_draft_on_the_screen() {
+    let stage = Stage::start().await;
+    let action = json!({"type": "create", "description": "d", "resource": {"resourceType": "ServiceRequest", "code": {"text": "kidney panel"}}});
+    stage.service.shows(json!({"suggestions": [{"label": "Order it", "uuid": "u", "actions": [action]}]}));
+    stage.form("/patients/ann/open", &[]).await;
+    let (_, said) = stage.form("/patients/ann/decisions", &[("card", CARD), ("suggestion", "u")]).await;
+    assert!(said.contains("Accepted: Order it") && said.contains("Feedback stored"), "{said}");
+    assert!(stage.page("/patients/ann/do/orders").await.1.contains("kidney panel"));
+}
+
+#[actix_web::test]
+async fn the_panel_changes_profile_and_faults() {
+    let stage = Stage::start().await;
+    let form = [("profile", "epic"), ("fhir", "failing"), ("prefetch_withheld", "on")];
+    assert_eq!(stage.form("/behavior", &form).await.0, 303);
+    let state = stage.get("/control").await;
+    assert_eq!((&state["profile"], &state["faults"]["prefetch_withheld"]), (&json!("epic"), &json!(true)));
+    assert_eq!(state["faults"]["fhir"], json!({"failing": {"status": 503}}));
+    let (_, text) = stage.page("/behavior").await;
+    assert!(text.contains("base64_kid") && text.contains("value=\"epic\" checked"), "{text}");
+    stage.form("/behavior", &[("profile", "plain"), ("fhir", "well")]).await;
+    assert_eq!(stage.get("/control").await["faults"]["fhir"], json!(null));
+}
+
+#[actix_web::test]
+async fn a_call_is_shown_in_full_and_copied_as_curl() {
+    let stage = Stage::start().await;
+    stage.fire("patient-view").await;
+    let (_, list) = stage.page("/exchanges").await;
+    assert!(list.contains("/exchanges/2") && list.contains("patient-view"), "{list}");
+    let (_, text) = stage.page("/exchanges/2").await;
+    for part in ["Copy as curl", "/control/exchanges/2/body", "hookInstance", "Token of the call", "ES384"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+}
+
+#[actix_web::test]
+async fn forms_of_other_sites_change_nothing() {
+    let stage = Stage::start().await;
+    for path in
+        ["/behavior", "/patients/ann/do/orders/add", "/patients/ann/do/orders/sign", "/patients/ann/do/orders/fire"]
+    {
+        let request = awc::Client::default().post(format!("{}{path}", stage.page));
+        let request = request.insert_header(("sec-fetch-site", "cross-site"));
+        let form =
+            [("profile", "epic"), ("fhir", "well"), ("kind", "ServiceRequest"), ("text", "x"), ("hook", "order-sign")];
+        assert_eq!(request.send_form(&form).await.expect("an answer").status(), 403, "{path}");
+    }
+    assert!(stage.drafts().await.is_empty() && stage.get("/control").await["profile"] == "plain");
+}
