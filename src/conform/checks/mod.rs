@@ -137,7 +137,8 @@ fn seen(value: &Value, name: &str) -> String {
     }
 }
 
-/// What must stay the same between equal calls: the status and the cards apart from uuids and extensions.
+/// What must stay the same between equal calls: the status and the cards apart from uuids, extensions and what a link tells
+/// its app, which may be for one use.
 fn likeness(exchange: &Exchange) -> Value {
     let mut cards = json!(exchange.cards());
     forget(&mut cards);
@@ -148,7 +149,7 @@ fn forget(value: &mut Value) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(forget),
         Value::Object(members) => {
-            members.retain(|name, _| !matches!(&**name, "uuid" | "extension"));
+            members.retain(|name, _| !matches!(&**name, "uuid" | "extension" | "appContext"));
             members.values_mut().for_each(forget);
         }
         _ => {}
