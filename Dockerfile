@@ -6,6 +6,7 @@ WORKDIR /build
 COPY Cargo.toml Cargo.lock ./
 COPY crates crates
 COPY src src
+COPY web web
 COPY migrations migrations
 COPY config config
 RUN cargo build --release --locked

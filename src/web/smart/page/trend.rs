@@ -14,7 +14,7 @@ const EDGE: f64 = 5.0;
 pub fn trend(course: &Course, phenotype: &str, horizon_days: u32) -> Markup {
     let moments = course.earlier.iter().chain(Some(&course.now));
     let points: Vec<(Second, f64)> =
-        moments.clone().filter_map(|one| Some((one.as_of, estimate(one, phenotype, horizon_days)?))).collect();
+        moments.filter_map(|one| Some((one.as_of, estimate(one, phenotype, horizon_days)?))).collect();
     let silent = course.earlier.iter().filter(|one| estimate(one, phenotype, horizon_days).is_none()).count();
     html! {
         @if let [first, .., last] = points.as_slice() {
