@@ -73,15 +73,17 @@ fn years_between(birth: Date, day: Date) -> i16 {
     day.year() - birth.year() - i16::from((day.month(), day.day()) < (birth.month(), birth.day()))
 }
 
-/// One outcome: risk and average where a card told them, else only the card.
-pub fn curve_picture(span: &Span, curve: &Curve, asked: &[Date], cursor: Option<Date>) -> Markup {
+/// One outcome: risk and average where a card told them, else only the card. `asked`: days, and whether one was left
+/// unanswered.
+pub fn curve_picture(span: &Span, curve: &Curve, asked: &[(Date, bool)], cursor: Option<Date>) -> Markup {
     let end = axis_end(curve);
     html! {
         svg width="100%" height=(HEIGHT) role="img" aria-label=(described(curve)) {
             (ages(span, HEIGHT))
             @if let Some(end) = end { (risk_axis(end)) }
-            @for day in asked.iter().filter(|day| span.holds(**day)) {
-                line .visit x1=(span.place(*day)) x2=(span.place(*day)) y1=(TICKS - 3.0) y2=(TICKS + 2.0) {}
+            @for (day, faulty) in asked.iter().filter(|(day, _)| span.holds(*day)) {
+                @let x = span.place(*day);
+                line .visit .unanswered[*faulty] x1=(x) x2=(x) y1=(TICKS - 3.0) y2=(TICKS + 2.0) {}
             }
             @if let Some((_, day)) = curve.recorded.as_ref().filter(|(_, day)| span.holds(*day)) {
                 line .recorded x1=(span.place(*day)) x2=(span.place(*day)) y1="33" y2=(BOTTOM) {}
@@ -96,6 +98,7 @@ pub fn curve_picture(span: &Span, curve: &Curve, asked: &[Date], cursor: Option<
             p .legend aria-hidden="true" {
                 span .of-risk { "risk, where a card told it" } span .of-average { "average of the same age and sex" }
                 span .of-visit { "visits asked" }
+                @if asked.iter().any(|(_, faulty)| *faulty) { span .of-unanswered { "not answered" } }
             }
         }
     }

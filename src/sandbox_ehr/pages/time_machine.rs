@@ -115,7 +115,7 @@ fn address(chart: &Chart) -> String {
 fn told(journey: &Journey, seconds: f64) -> String {
     let answers = || journey.moments.iter().filter_map(|moment| moment.answer.as_deref());
     let with_card = answers().filter(|answer| !answer.told.is_empty()).count();
-    let faulty = answers().filter(|answer| !answer.faults.is_empty()).count();
+    let faulty = journey.moments.iter().filter(|moment| moment.is_faulty()).count();
     let (asked, visits) = (journey.moments.len(), journey.visits);
     let faults = if faulty > 0 { format!(" {faulty} could not be answered whole.") } else { String::new() };
     format!(
@@ -163,7 +163,8 @@ pub fn moment(chart: &Chart, moment: &Moment) -> Markup {
 
 fn pictures(drawing: &Drawing) -> Markup {
     let (chart, journey, span) = (drawing.chart, drawing.journey, &drawing.span);
-    let asked: Vec<Date> = journey.moments.iter().filter(|it| it.answer.is_some()).map(|it| it.day).collect();
+    let asked: Vec<(Date, bool)> =
+        journey.moments.iter().filter(|it| it.answer.is_some()).map(|it| (it.day, it.is_faulty())).collect();
     let disorders = disorders(chart);
     let cursor = drawing.chosen().map(|moment| moment.day);
     html! {
@@ -259,6 +260,7 @@ fn table(drawing: &Drawing) -> Markup {
                                 }
                                 td { (drawing.age(moment.day)) }
                                 @for curve in &drawing.curves { td { @match risk(curve, place) {
+                                    None if moment.is_faulty() => "not answered",
                                     None => span .quiet { "no card" },
                                     Some(Point { risk: None, .. }) => "card",
                                     Some(Point { risk: Some(risk), average, .. }) => {

@@ -49,6 +49,13 @@ pub struct Moment {
     pub answer: Option<Arc<Answer>>,
 }
 
+impl Moment {
+    /// A service was asked and gave nothing to read: that no card is there says nothing.
+    pub fn is_faulty(&self) -> bool {
+        self.answer.as_ref().is_some_and(|answer| !answer.faults.is_empty())
+    }
+}
+
 /// One patient's life, as far as it was asked.
 #[derive(Clone, Debug)]
 pub struct Journey {

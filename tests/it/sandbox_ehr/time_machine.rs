@@ -10,7 +10,8 @@ use std::time::Duration;
 
 /// Days with a visit, more than are asked.
 const VISITS: i32 = 100;
-/// What the service says from these years on: a risk of diabetes; something without any extension.
+/// What the service says from these years on: a risk of diabetes; something without any extension. As of the first visit it
+/// refuses.
 const RISK_FROM: &str = "2010";
 const PLAIN_FROM: &str = "2012";
 
@@ -76,9 +77,13 @@ fn service(seen: Arc<Seen>) -> String {
                 actix_web::rt::time::sleep(Duration::from_millis(5)).await;
                 seen.at_once.fetch_sub(1, Ordering::SeqCst);
                 let body: Value = serde_json::from_slice(&body).expect("JSON");
-                let answer = cards(body["extension"]["org.prodrome.as-of"].as_str().expect("a moment"));
+                let as_of = body["extension"]["org.prodrome.as-of"].as_str().expect("a moment").to_owned();
                 seen.bodies.lock().expect("no panic").push(body);
-                HttpResponse::Ok().json(answer)
+                if as_of.starts_with("2000-01-01") {
+                    HttpResponse::BadRequest().finish()
+                } else {
+                    HttpResponse::Ok().json(cards(&as_of))
+                }
             }
         };
         let prefetch =
@@ -153,6 +158,7 @@ async fn the_first_card_the_record_and_the_years_between_are_drawn() {
     let page = page(&service(Arc::default()));
     let drawn = travelled(&page).await;
     assert!(drawn.contains("60 of 100 days with a visit asked"), "{drawn}");
+    assert!(drawn.contains("1 could not be answered whole") && drawn.contains("not answered"), "{drawn}");
     for part in
         ["First shown at 60", "risk 12 % within 5 years", "average for age and sex 4.5 %", "In the record at 65"]
     {
@@ -175,7 +181,10 @@ async fn a_moment_is_shown_from_what_was_recorded() {
     assert!(read(moment(0)).await.contains("No such moment"));
     travelled(&page).await;
     let (first, last) = (read(moment(0)).await, read(moment(59)).await);
-    assert!(first.contains("At 50, on 2000-01-01") && first.contains("No cards."), "{first}");
+    assert!(
+        first.contains("At 50, on 2000-01-01") && !first.contains("No cards.") && first.contains("answered 400"),
+        "{first}"
+    );
     assert!(last.contains("plain words") && last.contains("/patients/eve?as-of=2024"), "{last}");
     assert_eq!(seen.bodies.lock().expect("no panic").len(), 60, "no call for a moment that was recorded");
 }
