@@ -27,8 +27,7 @@ pub struct Card {
     pub override_reasons: Vec<Coding>,
     #[serde(default)]
     pub links: Vec<Link>,
-    #[serde(default)]
-    pub extension: Value,
+    pub extension: Option<Value>,
 }
 
 /// How much attention the card asks for. Another word is an error, as the specification says.
@@ -55,9 +54,7 @@ impl Indicator {
 pub struct Source {
     pub label: String,
     pub url: Option<String>,
-    /// A coding; only its words are shown.
-    #[serde(default)]
-    pub topic: Value,
+    pub topic: Option<Value>,
 }
 
 #[derive(Clone, Debug, Deserialize)]

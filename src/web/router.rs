@@ -39,7 +39,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read("/docs/style.css", openapi::style))
         // EHRs that give tokens to us.
         .service(read("/.well-known/jwks.json", jwks::jwks))
-        // Clinicians' browsers.
+        // Browsers of clinicians.
         .service(web::scope("/smart").wrap(from_fn(smart::protect)).configure(smart::routes))
         // Operators and their machines.
         .service(read("/healthz", health::healthz))

@@ -69,17 +69,12 @@ pub fn journey(chart: &Chart, journey: Option<&Journey>, at: Option<usize>, now:
                     div .chart { (pictures(&drawing)) (table(&drawing)) }
                     section .decision-support aria-labelledby="then" {
                         h2 #then { "What was said then" }
-                        div #moment aria-live="polite" { @if let Some(moment) = drawing.chosen() { (moment_said(chart, moment)) } }
+                        div #moment aria-live="polite" { @if let Some(chosen) = drawing.chosen() { (moment(chart, chosen)) } }
                     }
                 }
             }
         }
     }
-}
-
-/// What the services said of one moment.
-pub fn moment(chart: &Chart, moment: &Moment) -> Markup {
-    moment_said(chart, moment)
 }
 
 /// Everything that is drawn of a journey.
@@ -149,7 +144,8 @@ fn when(drawing: &Drawing, day: Date) -> String {
     }
 }
 
-fn moment_said(chart: &Chart, moment: &Moment) -> Markup {
+/// What the services said of one moment.
+pub fn moment(chart: &Chart, moment: &Moment) -> Markup {
     let Answer { told, faults } = match moment.answer.as_deref() {
         Some(answer) => answer,
         None => return html! { p .empty { "Not asked yet." } },

@@ -52,7 +52,7 @@ struct Assessment {
 impl Assessment {
     /// None where the card has no such extension, or one with a risk that cannot be.
     fn of(card: &Card) -> Option<Self> {
-        let assessment = Self::deserialize(card.extension.get(ASSESSMENT)?).ok()?;
+        let assessment = Self::deserialize(card.extension.as_ref()?.get(ASSESSMENT)?).ok()?;
         let risks = [Some(assessment.risk), assessment.baseline_risk];
         risks.iter().flatten().all(|risk| (0.0..=1.0).contains(risk)).then_some(assessment)
     }
@@ -97,7 +97,7 @@ fn curve(told: &Told, assessment: Option<Assessment>, first: Point, chart: &Char
 }
 
 fn topic(card: &Card) -> Option<&str> {
-    card.source.topic["display"].as_str().filter(|display| !display.is_empty())
+    card.source.topic.as_ref()?["display"].as_str().filter(|display| !display.is_empty())
 }
 
 /// The first problem of the chart whose title holds every word of a name. Words are all that an EHR can compare here: a

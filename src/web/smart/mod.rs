@@ -32,14 +32,17 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{Error, HttpRequest};
+use actix_web::{Error, HttpRequest, HttpResponse};
 use callback::Pending;
 use cookies::{Cookie, Cookies};
-use page::assets::{self, content_policy};
 use session::Sessions;
 use std::collections::HashSet;
 use std::sync::Arc;
 use url::form_urlencoded;
+
+/// Nothing inline, nothing from elsewhere. Who may show it in a frame is added.
+pub const CONTENT_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; \
+     form-action 'self'; base-uri 'none'; frame-ancestors";
 
 /// What the app works with.
 pub struct SmartApp {
@@ -72,12 +75,13 @@ impl SmartApp {
         let redirect_base = format!("{public}/smart/callback");
         let clients = settings.ehrs.iter().map(|ehr| SmartClient::new(ehr, &redirect_base, own_keys, plain));
         let ancestors = &settings.smart.frame_ancestors;
+        let framing = if ancestors.is_empty() { "'none'".to_owned() } else { ancestors.join(" ") };
         Ok(Some(Self {
             clients: clients.map(|client| client.map(Arc::new)).collect::<Result<_, _>>()?,
             pending: Expiring::default(),
             sessions: Sessions::default(),
             cookies: Cookies { secure: public.starts_with("https://"), framed: !ancestors.is_empty() },
-            policy: HeaderValue::from_str(&content_policy(ancestors))
+            policy: HeaderValue::from_str(&format!("{CONTENT_POLICY} {framing}"))
                 .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
             patient_url: format!("{public}/smart/patient"),
         }))
@@ -104,14 +108,19 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(open("/patient", patient::patient))
         .service(submit("/feedback", feedback::feedback))
         .service(submit("/logout", logout::logout))
-        .service(read("/assets/{edition}/{name}", assets::asset));
+        .service(read("/assets/smart.css", style))
+        .service(read("/assets/{edition}/{name}", page::assets::asset));
+}
+
+async fn style() -> HttpResponse {
+    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(pages::STYLE)
 }
 
 fn app(state: &State) -> Result<&SmartApp, Refused> {
     state.smart.as_ref().ok_or(Refused::Off)
 }
 
-/// What every answer below `/smart` tells the browser: keep nothing, tell nobody where you come from, run nothing that is
+/// What every answer below `/smart` tells the browser: keep nothing but styles and scripts, tell nobody where you come from, run nothing that is
 /// not ours, be shown in no frame but an EHR's.
 pub async fn protect(
     request: ServiceRequest,
@@ -122,7 +131,9 @@ pub async fn protect(
     let headers = response.headers_mut();
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     if !headers.contains_key(CACHE_CONTROL) {
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if !headers.contains_key(CACHE_CONTROL) {
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
     }
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(

@@ -1,24 +1,41 @@
-//! The app's plain pages, beside that of the patient: which EHR, why not, good-bye; and whose session it is.
+//! The app's plain pages: which EHR, why not, whose chart, and good-bye. Nothing inline, nothing from elsewhere, no script.
 
-use super::page::frame::frame;
 use super::session::SmartSession;
 use crate::trust::smart_client::SmartClient;
-use maud::{Markup, html};
+use maud::{DOCTYPE, Markup, html};
 use std::sync::Arc;
 
-/// A page of one section.
-fn plain(title: &str, content: &Markup) -> Markup {
-    frame(title, &html! { section .panel { h1 { (title) } (content) } })
+/// The style sheet, shipped inside the program.
+pub const STYLE: &str = include_str!("assets/smart.css");
+
+/// A whole page.
+pub fn frame(title: &str, content: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " · Prodrome" }
+                link rel="stylesheet" href="/smart/assets/smart.css";
+            }
+            body {
+                a .skip href="#content" { "Skip to content" }
+                main #content tabindex="-1" { h1 { (title) } (content) }
+            }
+        }
+    }
 }
 
 /// Why the app does not open.
 pub fn refusal(title: &str, text: &str) -> Markup {
-    plain(title, &html! { p role="alert" { (text) } })
+    frame(title, &html! { p role="alert" { (text) } })
 }
 
 /// The EHRs from which a patient may be chosen.
 pub fn choice<'a>(clients: impl Iterator<Item = &'a Arc<SmartClient>>) -> Markup {
-    plain(
+    frame(
         "Choose an EHR",
         &html! {
             p { "Sign in there and choose a patient. From within an EHR, open the app from a card or from its menu instead." }
@@ -29,15 +46,17 @@ pub fn choice<'a>(clients: impl Iterator<Item = &'a Arc<SmartClient>>) -> Markup
     )
 }
 
-/// Whose session it is and how it ends, at the foot of the page.
-pub fn session(session: &SmartSession) -> Markup {
+/// Whose chart is open and what may be read of it, with the way out: the foot of the patient's page.
+pub fn opened(session: &SmartSession) -> Markup {
     html! {
-        p .quiet {
-            "Opened from " (session.client.ehr.name)
-            @if let Some(card) = &session.card { ", from a card of " (card.service) }
-            @if let Some(user) = &session.fhir_user { ", by " code { (user) } }
-            ". May read "
-            @for scope in session.scope.split_whitespace() { code { (scope) } " " }
+        h2 { "This session" }
+        dl {
+            dt { "EHR" } dd { (session.client.ehr.name) }
+            dt { "Patient id" } dd { (session.patient) }
+            @if let Some(encounter) = &session.encounter { dt { "Encounter id" } dd { (encounter) } }
+            @if let Some(user) = &session.fhir_user { dt { "User" } dd { (user) } }
+            dt { "May read" } dd { @for scope in session.scope.split_whitespace() { code { (scope) } " " } }
+            @if let Some(card) = &session.card { dt { "Opened from a card of" } dd { (card.service) } }
         }
         form method="post" action="/smart/logout" {
             input type="hidden" name="token" value=(session.form_token);
@@ -48,5 +67,5 @@ pub fn session(session: &SmartSession) -> Markup {
 
 /// After logging out.
 pub fn closed() -> Markup {
-    plain("Closed", &html! { p { "No patient is open here any more. The EHR itself is still signed in." } })
+    frame("Closed", &html! { p { "No patient is open here any more. The EHR itself is still signed in." } })
 }

@@ -1,9 +1,11 @@
 //! Why the app does not open, in a clinician's words and in the log's. The page repeats nothing of what browser or EHR sent.
 
+use super::page::feedback::FeedbackError;
 use super::pages;
 use crate::decision_support::assess::AssessError;
 use crate::governance::GovernanceError;
 use crate::platform::telemetry::signals::AppRefused;
+use crate::prediction::predictor::AskError;
 use crate::trust::smart_client::{DiscoveryError, FinishError};
 use actix_web::http::StatusCode;
 use actix_web::http::header::ContentType;
@@ -34,8 +36,6 @@ pub enum Refused {
     OtherPatient { ehr: String },
     #[error("[[ehr]] `{ehr}`: the card's link was used before, is over, or is none of ours")]
     UnknownCard { ehr: String },
-    #[error("[[ehr]] `{ehr}`: {error}")]
-    Chart { ehr: String, error: AssessError },
     #[error("the server still loads")]
     NotReady,
     #[error("{0}")]
@@ -44,6 +44,10 @@ pub enum Refused {
     NoSession,
     #[error("a page of another site posted")]
     FromElsewhere,
+    #[error("the chart is not shown: {0}")]
+    Chart(#[from] AssessError),
+    #[error("feedback is not taken: {0}")]
+    Feedback(#[from] FeedbackError),
 }
 
 impl Refused {
@@ -62,14 +66,13 @@ impl Refused {
             Self::NoPatient { .. } => (StatusCode::BAD_GATEWAY, "no-patient"),
             Self::OtherPatient { .. } => (StatusCode::FORBIDDEN, "other-patient"),
             Self::UnknownCard { .. } => (StatusCode::FORBIDDEN, "unknown-card"),
-            Self::Chart { error: AssessError::Ask(_) | AssessError::NotRecorded(_), .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "busy")
-            }
-            Self::Chart { .. } => (StatusCode::BAD_GATEWAY, "chart"),
             Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
             Self::NotRecorded(_) => (StatusCode::SERVICE_UNAVAILABLE, "not-recorded"),
             Self::NoSession => (StatusCode::FORBIDDEN, "no-session"),
             Self::FromElsewhere => (StatusCode::FORBIDDEN, "from-elsewhere"),
+            Self::Chart(error) => chart_row(error),
+            Self::Feedback(FeedbackError::Unknown) => (StatusCode::BAD_REQUEST, "unknown-feedback"),
+            Self::Feedback(FeedbackError::NotStored(_)) => (StatusCode::SERVICE_UNAVAILABLE, "not-recorded"),
         }
     }
 
@@ -104,19 +107,39 @@ impl Refused {
                 "A card's link opens once, and only while the card is current. Open the chart again for new cards, or \
                  open the app without a card.",
             ),
-            Self::Chart { error: AssessError::Ask(_) | AssessError::NotRecorded(_), .. } => {
-                ("The server is busy", "Load the page again in a moment.")
-            }
-            Self::Chart { .. } => (
-                "The chart could not be read",
-                "The EHR's FHIR server did not give the patient, or does not let the app read it. Load the page again; if it \
-                 stays so, open the app again from the EHR.",
-            ),
             Self::NotReady | Self::NotRecorded(_) => ("Not yet ready", "Try again in a moment."),
             Self::NoSession => {
                 ("No patient is open here", "The session has ended or was never begun. Open the app from the EHR.")
             }
             Self::FromElsewhere => ("Not from here", "This form belongs to another site."),
+            Self::Chart(AssessError::PatientNotThere) => {
+                ("No such patient", "The EHR has no chart under this patient's id.")
+            }
+            Self::Chart(AssessError::PatientForbidden) => (
+                "The EHR does not show this patient",
+                "It does not let the app read this chart. Open the app again from the EHR.",
+            ),
+            Self::Chart(_) => (
+                "The chart cannot be shown now",
+                "It could not be read, or not assessed. Load this page again in a moment.",
+            ),
+            Self::Feedback(FeedbackError::Unknown) => {
+                ("Not understood", "Load the patient's page again before you give feedback.")
+            }
+            Self::Feedback(FeedbackError::NotStored(_)) => ("Not stored", "Try again in a moment."),
+        }
+    }
+}
+
+fn chart_row(error: &AssessError) -> (StatusCode, &'static str) {
+    match error {
+        AssessError::PatientNotThere | AssessError::NoPatient => (StatusCode::NOT_FOUND, "patient-not-there"),
+        AssessError::PatientForbidden => (StatusCode::FORBIDDEN, "patient-forbidden"),
+        AssessError::FhirServerAway | AssessError::NotFhir => (StatusCode::BAD_GATEWAY, "fhir-server-away"),
+        AssessError::Ask(AskError::Failed) | AssessError::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "fault"),
+        AssessError::Ask(_) | AssessError::NotRecorded(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
+        AssessError::Parameters(_) | AssessError::SeveralPatients | AssessError::NoState => {
+            (StatusCode::INTERNAL_SERVER_ERROR, "fault")
         }
     }
 }

@@ -82,11 +82,6 @@ impl SmartSession {
         }
     }
 
-    /// Who vouches for the user: the EHR's issuer, or its FHIR server where it has none.
-    pub fn issuer(&self) -> &str {
-        self.endpoints.issuer.as_deref().unwrap_or(&self.client.ehr.fhir_server)
-    }
-
     /// Whether a form with this token is of one of its pages.
     pub fn sent(&self, token: &str) -> bool {
         verify_slices_are_equal(token.as_bytes(), self.form_token.as_bytes()).is_ok()

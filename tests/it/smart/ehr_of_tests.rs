@@ -1,4 +1,4 @@
-//! [`TestEhr`]: an authorization server that says what a test tells it to, and [`Server`]: ours, registered at such EHRs.
+//! [`TestEhr`]: an authorization server that says what a test tells it to, beside a FHIR server of all but empty charts, and [`Server`]: ours, registered at such EHRs.
 
 use super::browser::{Browser, Page};
 use crate::database::TestDatabase;
@@ -119,14 +119,6 @@ fn respond(told: &Mutex<Told>, request: &HttpRequest, body: &[u8]) -> HttpRespon
         "/fhir/.well-known/smart-configuration" => {
             HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(&told.discovery)
         }
-        "/fhir/Patient/nobody" => HttpResponse::NotFound().finish(),
-        path if request.method() == "GET" && path.starts_with("/fhir/Patient/") => {
-            let id = path.trim_start_matches("/fhir/Patient/");
-            HttpResponse::Ok().json(json!({"resourceType": "Patient", "id": id, "birthDate": "1950-01-01"}))
-        }
-        path if request.method() == "GET" && path.starts_with("/fhir/") => {
-            HttpResponse::Ok().json(json!({"resourceType": "Bundle", "type": "searchset", "entry": []}))
-        }
         "/jwks" => HttpResponse::Ok().json(json!({"keys": [public_key()]})),
         path if request.method() == "POST" => {
             let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
@@ -143,7 +135,18 @@ fn respond(told: &Mutex<Told>, request: &HttpRequest, body: &[u8]) -> HttpRespon
                 }
             }
         }
-        _ => HttpResponse::NotFound().finish(),
+        path => match path.strip_prefix("/fhir/") {
+            Some(query) => HttpResponse::Ok().content_type("application/fhir+json").body(record(query).to_string()),
+            None => HttpResponse::NotFound().finish(),
+        },
+    }
+}
+
+/// Every patient is a woman of whom nothing else is known.
+fn record(query: &str) -> Value {
+    match query.strip_prefix("Patient/") {
+        Some(id) => json!({"resourceType": "Patient", "id": id, "gender": "female", "birthDate": "1960-01-01"}),
+        None => json!({"resourceType": "Bundle", "type": "searchset", "total": 0}),
     }
 }
 

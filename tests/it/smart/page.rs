@@ -6,7 +6,8 @@ use crate::web::app::TestApp;
 use prodrome::decision_support::answer_hook::HookParts;
 use prodrome::decision_support::assess::{Asker, AssessRequest, ChartSource, Course, assess, assess_course};
 use prodrome::decision_support::cards::wording::percent;
-use prodrome::web::smart::page::assets::{ASSETS, content_policy};
+use prodrome::web::smart::CONTENT_POLICY;
+use prodrome::web::smart::page::assets::ASSETS;
 use prodrome::web::smart::page::feedback::{FeedbackError, FeedbackForm, Said, take};
 use prodrome::web::smart::page::{LaunchCard, PageContext, page};
 use serde_json::{Value, json};
@@ -52,7 +53,7 @@ fn keep(name: &str, html: &str) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("pages");
     std::fs::create_dir_all(&folder).expect("a folder");
     std::fs::write(folder.join(format!("{name}.html")), html).expect("written");
-    std::fs::write(folder.join("policy.txt"), content_policy(&[])).expect("written");
+    std::fs::write(folder.join("policy.txt"), format!("{CONTENT_POLICY} 'none'")).expect("written");
 }
 
 /// Elements of a page.
@@ -247,12 +248,19 @@ async fn feedback_of_the_page_stands_beside_that_of_cards() {
     let (service, uuid) = ("early-detection".to_owned(), Uuid::new_v4());
     let shown = course.now.outcomes.iter().find(|outcome| course.now.card(&outcome.phenotype) == card).expect("it");
     let launched = LaunchCard { service, uuid, phenotype: Some(shown.phenotype.to_string()) };
-    let context = PageContext { card: Some(launched), ..context() };
+    let mut context = PageContext { card: Some(launched), ..context() };
     let html = page(&course, &hooks(&app).catalogue, &context).into_string();
     assert!(!html.contains(&card.to_string()));
     let named = format!("name=\"card\" value=\"{uuid}\"");
     let form = between(&html, &named, "</form>")[0];
     assert!(form.contains("value=\"early-detection\""));
+    assert!(!html.contains("opened from a card"));
+
+    // Where it is not known what the card was about, it has a form of its own.
+    context.card.as_mut().expect("a card").phenotype = None;
+    let html = page(&course, &hooks(&app).catalogue, &context).into_string();
+    assert!(html.contains("opened from a card of <strong>Early detection</strong>."));
+    assert_eq!((html.matches(&named).count(), html.matches(&card.to_string()).count()), (1, 1));
 }
 
 #[actix_web::test]

@@ -82,18 +82,6 @@ async fn a_new_launch_of_the_same_browser_ends_the_session_before_and_logging_ou
 }
 
 #[actix_web::test]
-async fn a_chart_that_the_ehr_does_not_give_is_told_as_such_and_the_session_stays() {
-    let (ehr, browser) = (TestEhr::start(), Browser::default());
-    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
-    let mut nobody = tokens();
-    nobody["patient"] = "nobody".into();
-    server.launched(&browser, &ehr, "north", nobody).await;
-    for _ in 0..2 {
-        server.patient(&browser).await.says(502, "The chart could not be read");
-    }
-}
-
-#[actix_web::test]
 async fn cookies_of_an_https_address_are_bound_to_it_and_reach_into_frames_only_where_those_are_permitted() {
     let ehr = TestEhr::start();
     let public = ("SERVER__PUBLIC_URL", "https://cds.example.org");

@@ -2,7 +2,7 @@
 
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use actix_web::web::Path;
 use sha2::{Digest, Sha256};
 use std::sync::LazyLock;
@@ -27,16 +27,6 @@ static EDITION: LazyLock<String> = LazyLock::new(|| {
     hash.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 });
 
-/// What a page may load and do: only what comes from here. `embedded_by`: origins that may show it within theirs, such as
-/// that of an EHR.
-pub fn content_policy(embedded_by: &[String]) -> String {
-    let ancestors = if embedded_by.is_empty() { "'none'".to_owned() } else { embedded_by.join(" ") };
-    format!(
-        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; \
-         base-uri 'none'; frame-ancestors {ancestors}"
-    )
-}
-
 /// Where an asset of this edition is served.
 pub fn address(name: &str) -> String {
     format!("/smart/assets/{}/{name}", *EDITION)
@@ -50,6 +40,5 @@ pub async fn asset(path: Path<(String, String)>) -> Result<HttpResponse, Problem
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, *media_type))
         .insert_header((CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .insert_header((HeaderName::from_static("x-content-type-options"), "nosniff"))
         .body(*content))
 }

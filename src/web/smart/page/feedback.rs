@@ -3,6 +3,7 @@
 use super::standing::Standing;
 use super::{Drawn, frame};
 use crate::decision_support::assess::PAGE_SERVICE;
+use crate::decision_support::protocol::Coding;
 use crate::decision_support::service_definition::Catalogue;
 use crate::governance::GovernanceError;
 use crate::governance::feedback::{Feedback, FeedbackEntry, FeedbackOutcome, FeedbackTaken};
@@ -46,7 +47,7 @@ pub enum FeedbackError {
     NotStored(#[from] GovernanceError),
 }
 
-/// The form of one outcome.
+/// The form of one outcome; of that which a card led to, it is feedback on that card.
 pub(super) fn form(drawn: &Drawn<'_>, standing: &Standing<'_>) -> Markup {
     let Some((service, _)) = standing.shown_by else { return html! {} };
     let phenotype = &standing.outcome.phenotype;
@@ -55,16 +56,34 @@ pub(super) fn form(drawn: &Drawn<'_>, standing: &Standing<'_>) -> Markup {
         Some(card) => (card.uuid, card.service.as_str()),
         None => (drawn.course.now.card(phenotype), PAGE_SERVICE),
     };
+    controls(drawn, &standing.outcome.title, (card, of), &service.override_reasons)
+}
+
+/// The form of the card that led here, where it is not known which outcome it was about.
+pub(super) fn of_launch_card(drawn: &Drawn<'_>) -> Markup {
+    let card = drawn.context.card.as_ref().filter(|card| card.phenotype.is_none());
+    let Some((card, service)) = card.and_then(|card| Some((card, drawn.catalogue.find(&card.service)?))) else {
+        return html! {};
+    };
     html! {
-        form .feedback method="post" action=(ADDRESS) aria-label={ "Feedback on " (standing.outcome.title) } {
+        div .panel .launched {
+            p { "This page was opened from a card of " strong { (service.title) } "." }
+            (controls(drawn, "the card that led here", (card.uuid, &card.service), &service.override_reasons))
+        }
+    }
+}
+
+fn controls(drawn: &Drawn<'_>, on: &str, (card, service): (Uuid, &str), reasons: &[Coding]) -> Markup {
+    html! {
+        form .feedback method="post" action=(ADDRESS) aria-label={ "Feedback on " (on) } {
             @if let Some(token) = &drawn.context.form_token { input type="hidden" name="token" value=(token); }
             input type="hidden" name="card" value=(card);
-            input type="hidden" name="service" value=(of);
+            input type="hidden" name="service" value=(service);
             button type="submit" name="outcome" value="useful" { "Useful" }
             label { span .hidden { "Why not useful" }
                 select name="reason" {
                     option value="" { "Reason, if not useful" }
-                    @for reason in &service.override_reasons {
+                    @for reason in reasons {
                         option value=(reason.code) { (reason.display.as_deref().unwrap_or(&reason.code)) }
                     }
                 }

@@ -7,7 +7,7 @@
 pub mod assets;
 mod evidence;
 pub mod feedback;
-pub(super) mod frame;
+mod frame;
 mod missing;
 mod outcome;
 mod outlook;
@@ -49,7 +49,7 @@ pub struct LaunchCard {
     /// The service that showed it.
     pub service: String,
     pub uuid: Uuid,
-    /// What it was about; `None`: not known, so that it stands for no outcome.
+    /// What it was about; `None`: not known, so that it has a form of its own.
     pub phenotype: Option<String>,
 }
 
@@ -76,6 +76,7 @@ pub fn page(course: &Course, catalogue: &Catalogue, context: &PageContext) -> Ma
         &html! {
             (patient(&course.now, &course.timeline))
             (outlook::headline(&drawn))
+            (feedback::of_launch_card(&drawn))
             (record(&drawn))
             (outlook::in_detail(&drawn))
             (outlook::below_threshold(&drawn))
