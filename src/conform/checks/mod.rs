@@ -137,8 +137,8 @@ fn seen(value: &Value, name: &str) -> String {
     }
 }
 
-/// What must stay the same between equal calls: the status and the cards apart from uuids, extensions and what a link tells
-/// its app, which may be for one use.
+/// What must stay the same between equal calls: the status and the cards apart from uuids, extensions and links that
+/// open an app: those depend on the EHR that a call names, and are for one use.
 fn likeness(exchange: &Exchange) -> Value {
     let mut cards = json!(exchange.cards());
     forget(&mut cards);
@@ -147,10 +147,18 @@ fn likeness(exchange: &Exchange) -> Value {
 
 fn forget(value: &mut Value) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(forget),
+        Value::Array(items) => {
+            items.retain(|item| item["type"] != "smart");
+            items.iter_mut().for_each(forget);
+        }
         Value::Object(members) => {
-            members.retain(|name, _| !matches!(&**name, "uuid" | "extension" | "appContext"));
             members.values_mut().for_each(forget);
+            let left = |name: &str, value: &Value| match name {
+                "uuid" | "extension" => false,
+                "links" => value.as_array().is_none_or(|links| !links.is_empty()),
+                _ => true,
+            };
+            members.retain(|name, value| left(name, value));
         }
         _ => {}
     }

@@ -203,8 +203,14 @@ fn an_ehr_that_opens_the_app_needs_a_name_fit_for_an_address_and_whole_entries()
         ("name = 'a'\nid_token_algorithms = ['HS256']", "ehr.id_token_algorithms"),
         ("name = 'a'\ntoken_endpoint = 'javascript:alert(1)'", "ehr.token_endpoint"),
         ("name = 'a'\ntoken_endpont = 'https://e.org'", "ehr.token_endpoint"),
-        ("name = 'a'\n[[ehr]]\nname = 'a'\nclient_id = 'x'\nfhir_server = 'https://other.org'", "ehr.name"),
-        ("name = 'a'\n[[ehr]]\nname = 'b'\nclient_id = 'x'\nfhir_server = 'https://e.org/r4'", "ehr.name"),
+        (
+            "name = 'a'\nfhir_server = 'https://e.org'\n[[ehr]]\nname = 'a'\nclient_id = 'x'\nfhir_server = 'https://other.org'",
+            "ehr.name",
+        ),
+        (
+            "name = 'a'\nfhir_server = 'https://e.org/'\n[[ehr]]\nname = 'b'\nclient_id = 'x'\nfhir_server = 'https://e.org'",
+            "ehr.name",
+        ),
         ("name = 'a'\n[smart]\nframe_ancestors = ['https://e.org; script-src *']", "smart.frame_ancestors"),
     ] {
         let refused = message(with_ehr(public, ehr));
