@@ -31,12 +31,15 @@ fn but(claims: &Value, name: &str, value: Value) -> String {
     signed(&claims)
 }
 
+/// Claims in, a token out that must not open anything.
+type Forgery = Box<dyn Fn(&Value) -> String>;
+
 #[actix_web::test]
 async fn no_forged_or_foreign_id_token_opens_a_session() {
     let (ehr, browser) = (TestEhr::start(), Browser::default());
     let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
     let public = public_key().to_string();
-    let forgeries: Vec<(&str, Box<dyn Fn(&Value) -> String>)> = vec![
+    let forgeries: Vec<(&str, Forgery)> = vec![
         ("alg none", Box::new(|claims| made(&json!({"alg": "none", "kid": "k1"}), claims, |_| String::new()))),
         ("HS256 with the public key", Box::new(move |claims| hs256(public.as_bytes(), claims))),
         ("an algorithm that was not registered", Box::new(|claims| rs(Algorithm::RS384, "k1", claims))),

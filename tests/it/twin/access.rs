@@ -12,6 +12,7 @@ async fn ch_130_131_132_133_137_139_the_leave_is_whole_short_and_this_patients()
     let stage = Stage::with_two().await;
     stage.fire("patient-view").await;
     let second = stage.second.as_ref().expect("a second service");
+    let scope = regex::Regex::new(r"^(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.c?r?u?d?s?$").expect("a pattern");
     for (service, client) in [(&stage.service, "prodrome-backend"), (second, "cds-second")] {
         let leave = leave(&service.last().body);
         assert!(leave["access_token"].is_string());
@@ -20,7 +21,6 @@ async fn ch_130_131_132_133_137_139_the_leave_is_whole_short_and_this_patients()
             (&json!("Bearer"), &json!(client), &json!("ann"))
         );
         assert!(leave["expires_in"].as_u64().is_some_and(|seconds| seconds <= 300), "{leave}");
-        let scope = regex::Regex::new(r"^(patient|user|system)/(\*|[A-Z][A-Za-z]+)\.c?r?u?d?s?$").expect("a pattern");
         let scopes = leave["scope"].as_str().expect("scopes");
         assert!(!scopes.is_empty() && scopes.split(' ').all(|one| scope.is_match(one)), "{leave}");
     }

@@ -57,7 +57,7 @@ pub fn entries(timeline: &Timeline, as_of: Second) -> Vec<Entry> {
         Some(Entry { day: day_of(event), lane, name: wording::name(event), value: wording::value(event) })
     };
     let mut entries: Vec<Entry> = timeline.known_at(as_of).iter().filter_map(entry).collect();
-    entries.sort_by(|one, other| (one.day, one.lane).cmp(&(other.day, other.lane)));
+    entries.sort_by_key(|one| (one.day, one.lane));
     entries
 }
 
