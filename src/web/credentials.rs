@@ -62,10 +62,20 @@ impl FromRequest for Caller {
 
 /// Lets in callers that may be answered, before anything of the body is read.
 pub async fn authenticate(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let caller = identify(request.request()).await;
+    let_in(caller, request, next).await
+}
+
+/// Goes on with this caller, or says why not once the body was let pass.
+pub(super) async fn let_in<C: 'static>(
+    caller: Result<C, Problem>,
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match identify(request.request()).await {
+    match caller {
         Ok(caller) => {
             request.extensions_mut().insert(caller);
             Ok(next.call(request).await?.map_into_boxed_body())

@@ -3,7 +3,7 @@
 
 use crate::platform::clock;
 use crate::trust::{Access, Interaction, Level, Refusal};
-use crate::web::body::let_pass;
+use crate::web::credentials::let_in;
 use crate::web::problem::Problem;
 use crate::web::state::State;
 use actix_web::body::{BoxBody, MessageBody};
@@ -11,7 +11,7 @@ use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, FromRequest, HttpMessage, HttpRequest, ResponseError};
+use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use std::future::{Ready, ready};
 use std::sync::Arc;
 
@@ -95,21 +95,11 @@ impl FromRequest for ApiCaller {
 
 /// Lets in callers that may be answered, before anything of the body is read.
 pub async fn authorize(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    match identify(request.request()).await {
-        Ok(caller) => {
-            request.extensions_mut().insert(caller);
-            Ok(next.call(request).await?.map_into_boxed_body())
-        }
-        Err(problem) => {
-            if let Some(limits) = request.app_data::<Data<State>>().map(|state| state.limits) {
-                let_pass(request.take_payload(), limits).await;
-            }
-            Ok(request.into_response(problem.error_response()))
-        }
-    }
+    let caller = identify(request.request()).await;
+    let_in(caller, request, next).await
 }
 
 async fn identify(request: &HttpRequest) -> Result<ApiCaller, Problem> {
