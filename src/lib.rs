@@ -7,7 +7,10 @@
 //! two edges; `conform` judges services from outside; `cli` builds the parts and runs one command.
 //! `tests/it/architecture.rs` holds the order.
 
-/// Settings, telemetry, database, clock: what carries everything else.
+// They panic where the terminal went away; `platform::terminal` does not.
+#![warn(clippy::print_stdout, clippy::print_stderr)]
+
+/// Settings, telemetry, database, clock, terminal: what carries everything else.
 pub mod platform;
 
 /// A signed token in, a configured client out.

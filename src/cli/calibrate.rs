@@ -2,6 +2,7 @@
 
 use crate::learning::calibration::calibrate;
 use crate::learning::shard::Split;
+use crate::platform::terminal::say;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -42,17 +43,17 @@ impl Calibrate {
         let say = |what: &str| bar.set_message(what.to_owned());
         let done = calibrate(&self.model, &self.data, self.split, &self.out, &say)?;
         bar.finish_and_clear();
-        println!("fitted on {} patients, {} index days", done.patients, done.index_days);
+        say!("fitted on {} patients, {} index days", done.patients, done.index_days);
         let (before, after) = done.shown;
         match done.skill_measured {
             true => {
-                println!("{after} outcomes and horizons may be shown (before: {before}), by your validation patients")
+                say!("{after} outcomes and horizons may be shown (before: {before}), by your validation patients")
             }
-            false => println!(
+            false => say!(
                 "{after} outcomes and horizons may be shown, as before: without validation patients nobody measured anew"
             ),
         }
-        println!("wrote `{}`; `prodrome evaluate` measures it on test patients", self.out.display());
+        say!("wrote `{}`; `prodrome evaluate` measures it on test patients", self.out.display());
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 //! the checks, writes the reports.
 
 use crate::conform::{self, Agreement, Chart, ChartError, ConformError, KeyError, Options, Report, Signer, SigningKey};
+use crate::platform::terminal::{remark, say};
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use std::net::SocketAddr;
@@ -125,24 +126,24 @@ pub fn run(arguments: &Conform) -> ExitCode {
         Ok(Some(report)) => report,
         Ok(None) => return ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prodrome: {error}");
+            remark!("prodrome: {error}");
             return ExitCode::from(2);
         }
     };
-    print!("{}", conform::terminal(&report, arguments.verbose));
+    say!("{}", conform::terminal(&report, arguments.verbose));
     let written = write(arguments, &report);
     if let Err(error) = &written {
-        eprintln!("prodrome: {error:#}");
+        remark!("prodrome: {error:#}");
     }
     if report.totals.failed_shall == 0 && written.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn list(markdown: bool) -> ExitCode {
     super::finish(conform::items().map_err(Into::into).map(|items| match markdown {
-        true => print!("{}", conform::markdown(&items)),
+        true => say!("{}", conform::markdown(&items)),
         false => items.iter().for_each(|item| {
             let judged = item.outside.as_deref().map_or("inside", |_| "outside");
-            println!("{} {:<6} {judged:<7} {:<11} {}", item.id, item.level.as_str(), item.area, item.requirement);
+            say!("{} {:<6} {judged:<7} {:<11} {}", item.id, item.level.as_str(), item.area, item.requirement);
         }),
     }))
 }

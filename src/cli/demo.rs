@@ -6,6 +6,7 @@ use super::demo_clients;
 use super::serve::{self, Running, ServeError};
 use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::logging;
+use crate::platform::terminal::{remark, say};
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::sandbox_ehr::{ChartsError, RegistrationError, SandboxEhr, read_folder};
@@ -131,7 +132,7 @@ pub fn run(arguments: &Demo) -> ExitCode {
     match demonstrate(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prodrome: {error}");
+            remark!("prodrome: {error}");
             ExitCode::from(error.exit_code())
         }
     }
@@ -142,7 +143,7 @@ fn demonstrate(arguments: &Demo) -> Result<(), DemoError> {
     let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let begun = Instant::now();
-        println!("Prodrome demo. Synthetic patients, development mode: not for real ones.\n");
+        say!("Prodrome demo. Synthetic patients, development mode: not for real ones.\n");
         let mut running = start(arguments).await?;
         let ready = tokio::select! {
             ready = running.server.ready() => ready,
@@ -156,7 +157,7 @@ fn demonstrate(arguments: &Demo) -> Result<(), DemoError> {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-        println!("\nstopping");
+        say!("\nstopping");
         running.stop().await
     });
     // A model that still loads is not waited for.
@@ -303,20 +304,20 @@ pub(super) fn shipped(folder: &str) -> PathBuf {
 impl Demonstration {
     fn announce(&self, begun: Instant) {
         let (page, cds) = (&self.page, &self.cds);
-        println!("  Ready in {:.1} s with {} patients.\n", begun.elapsed().as_secs_f64(), self.patients);
-        println!("  Sandbox EHR        {page}");
-        println!("  CDS Hooks server   {cds}/cds-services\n");
+        say!("  Ready in {:.1} s with {} patients.\n", begun.elapsed().as_secs_f64(), self.patients);
+        say!("  Sandbox EHR        {page}");
+        say!("  CDS Hooks server   {cds}/cds-services\n");
         if let Some(id) = &self.example {
-            println!("  One call from another terminal:\n");
-            println!(
+            say!("  One call from another terminal:\n");
+            say!(
                 "curl -s {page}/patients/{id}/patient-view.json | curl -s -H 'Content-Type: application/json' --data-binary @- {cds}/cds-services/early-detection\n"
             );
         }
         match &self.kept {
-            Some(folder) => println!("  Answers and feedback are stored in {}.", folder.display()),
-            None => println!("  Answers and feedback are stored until the end; --data DIR keeps them."),
+            Some(folder) => say!("  Answers and feedback are stored in {}.", folder.display()),
+            None => say!("  Answers and feedback are stored until the end; --data DIR keeps them."),
         }
-        println!("  Ctrl-C stops both.");
+        say!("  Ctrl-C stops both.");
     }
 
     /// Stops page and server; accepted calls are finished.

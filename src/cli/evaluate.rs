@@ -5,6 +5,7 @@ use crate::learning::evaluate::run::{Evaluation, Plan, Subject, evaluate};
 use crate::learning::evaluate::{faithfulness, plot, report, stress};
 use crate::learning::shard::{Dataset, Split};
 use crate::learning::truncate::{Sent, Truncation};
+use crate::platform::terminal::say;
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::Model;
 use crate::prediction::phenotype::Phenotypes;
@@ -86,8 +87,8 @@ impl Evaluate {
             return self.measure_evidence(patients);
         }
         let evaluation = judge(self)?;
-        print!("{}", report::short(&evaluation));
-        println!("written to {}", self.out.display());
+        say!("{}", report::short(&evaluation));
+        say!("written to {}", self.out.display());
         Ok(())
     }
 }
@@ -107,8 +108,8 @@ impl Evaluate {
             &self.out,
             &[("evidence.json", serde_json::to_string_pretty(&found)?), ("evidence.md", page.clone())],
         )?;
-        print!("{}", page.split("## Facts").next().unwrap_or_default());
-        println!("written to {}", self.out.display());
+        say!("{}", page.split("## Facts").next().unwrap_or_default());
+        say!("written to {}", self.out.display());
         Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::learning::export::{IndexDays, PER_PATIENT, PER_TRAINING_PATIENT, WITHIN_YEARS, export};
 use crate::learning::shard::{Dataset, Split};
+use crate::platform::terminal::say;
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use anyhow::Context;
 use clap::Args;
@@ -76,9 +77,9 @@ impl Export {
         progress.finish_and_clear();
         for (split, w) in &written.splits {
             let counts = format!("{} events; {} index days of {}", w.events, w.rows, w.asked);
-            println!("{}: {} patients, {counts} patients ({})", split.as_str(), w.patients, w.labels);
+            say!("{}: {} patients, {counts} patients ({})", split.as_str(), w.patients, w.labels);
         }
-        println!("{} outcomes and horizons; written to {}", written.columns.len(), self.out.display());
+        say!("{} outcomes and horizons; written to {}", written.columns.len(), self.out.display());
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `prodrome ingest`: a FHIR export becomes a dataset to train on.
 
 use crate::learning::ingest::{Options, ingest};
+use crate::platform::terminal::{remark, say};
 use clap::Args;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,7 +50,7 @@ pub fn run(arguments: Ingest) -> ExitCode {
     match make(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            remark!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -71,10 +72,10 @@ fn make(args: Ingest) -> anyhow::Result<()> {
         bucket_bytes: args.bucket_mb.max(1) << 20,
     })?;
     if !stated {
-        eprintln!("warning: the latest date in the export was taken as its date; state --export-date if it is later");
+        remark!("warning: the latest date in the export was taken as its date; state --export-date if it is later");
     }
     let patients: u64 = dataset.patients.values().sum();
-    println!("{patients} patients, {} events in {} shards", dataset.events, dataset.shards.len());
-    println!("report: {}", dataset.folder.join("report.md").display());
+    say!("{patients} patients, {} events in {} shards", dataset.events, dataset.shards.len());
+    say!("report: {}", dataset.folder.join("report.md").display());
     Ok(())
 }

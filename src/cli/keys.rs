@@ -1,5 +1,6 @@
 //! `prodrome keys`: our own keys, by which EHRs' authorization servers know us.
 
+use crate::platform::terminal::say;
 use crate::trust::{KeyFolder, KeyKind, OwnKey};
 use clap::{Args, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -92,7 +93,7 @@ impl Keys {
                     Algorithm::Rs384 => KeyKind::Rs384,
                 };
                 let kid = folder.make(kind)?;
-                println!("made `{}`", place.folder.join(format!("{kid}.pem")).display());
+                say!("made `{}`", place.folder.join(format!("{kid}.pem")).display());
                 show(&folder)
             }
             Action::List { place } => show(&KeyFolder::new(&place.folder)),
@@ -113,7 +114,7 @@ impl Keys {
 /// One line a key: its name, what it signs with, what it is for.
 fn show(folder: &KeyFolder) -> anyhow::Result<()> {
     for OwnKey { kid, kind, signs, .. } in folder.keys()? {
-        println!("{kid}  {}  {}", kind.as_str(), if signs { "signs" } else { "published" });
+        say!("{kid}  {}  {}", kind.as_str(), if signs { "signs" } else { "published" });
     }
     Ok(())
 }

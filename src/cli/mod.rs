@@ -18,6 +18,7 @@ pub mod serve;
 pub mod sheet;
 pub mod train;
 
+use crate::platform::terminal::remark;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -77,7 +78,7 @@ fn finish(result: anyhow::Result<()>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            remark!("error: {error:#}");
             ExitCode::FAILURE
         }
     }

@@ -1,6 +1,7 @@
 //! `prodrome package`: finished runs to a model package.
 
 use crate::learning::package::package;
+use crate::platform::terminal::say;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::path::PathBuf;
@@ -33,7 +34,7 @@ impl Package {
         bar.enable_steady_tick(Duration::from_millis(200));
         package(&self.data, &self.runs, &self.out, &self.name, &|what| bar.set_message(what.to_owned()))?;
         bar.finish_and_clear();
-        println!("wrote `{}`; `prodrome evaluate` measures it on test patients", self.out.display());
+        say!("wrote `{}`; `prodrome evaluate` measures it on test patients", self.out.display());
         Ok(())
     }
 }

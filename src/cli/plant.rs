@@ -7,6 +7,7 @@ use crate::learning::planted::plant::{Plan, plant};
 use crate::learning::planted::report;
 use crate::learning::planted::scores::Scores;
 use crate::learning::shard::Dataset;
+use crate::platform::terminal::say;
 use crate::prediction::model::Model;
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -104,8 +105,8 @@ impl Plant {
         let plan = Plan { patients: self.patients, seed: self.seed, draws: self.draws };
         let planted = plant(plan, out, &progress)?;
         progress.finish_and_clear();
-        println!("{}", planted.notice);
-        println!(
+        say!("{}", planted.notice);
+        say!(
             "{} patients, {} deaths, {} events of care, {} resources; {} labelled days, {} with truth",
             planted.patients,
             planted.deaths,
@@ -114,11 +115,13 @@ impl Plant {
             planted.rows,
             planted.rows_with_truth
         );
-        println!(
+        say!(
             "standard error of a true probability: mean {:.5}, largest {:.4} ({} futures)",
-            planted.monte_carlo_error_mean, planted.monte_carlo_error_most, planted.draws
+            planted.monte_carlo_error_mean,
+            planted.monte_carlo_error_most,
+            planted.draws
         );
-        println!("written to {}", out.display());
+        say!("written to {}", out.display());
         Ok(())
     }
 }
@@ -136,8 +139,8 @@ impl Judge {
             let path = self.out.join(name);
             std::fs::write(&path, text).with_context(|| format!("`{}` cannot be written", path.display()))?;
         }
-        print!("{}", report::short(&judgement));
-        println!("written to {}", self.out.display());
+        say!("{}", report::short(&judgement));
+        say!("written to {}", self.out.display());
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use super::evaluate::{judged_split, named_file, write_files};
 use crate::learning::probe::subject::Subject;
 use crate::learning::probe::{DRAWS, Plan, probe, report, value_set};
 use crate::learning::shard::{Dataset, Split};
+use crate::platform::terminal::say;
 use crate::prediction::phenotype::Phenotypes;
 use anyhow::Context;
 use clap::Args;
@@ -99,8 +100,8 @@ impl Probe {
         progress.finish_and_clear();
         let files = [("probe.json", serde_json::to_string_pretty(&probed)?), ("probe.md", report::markdown(&probed))];
         write_files(&self.out, &files)?;
-        print!("{}", report::short(&probed));
-        println!("written to {}; the labels are in {DRAWS}", self.out.display());
+        say!("{}", report::short(&probed));
+        say!("written to {}; the labels are in {DRAWS}", self.out.display());
         Ok(())
     }
 }

@@ -1,6 +1,7 @@
 //! `prodrome ready`: asks a running server whether it serves calls. Containers and scripts call it, so that they need
 //! no other program. Says yes or no and why, and changes nothing.
 
+use crate::platform::terminal::say;
 use anyhow::{anyhow, ensure};
 use std::time::Duration;
 
@@ -33,7 +34,7 @@ impl Ready {
         let status =
             asked.map_err(|reason| anyhow!("{url} does not answer: {reason}; is the server running there?"))?;
         ensure!(status.as_u16() == 200, "{url} answers {status}: the server is not ready");
-        println!("ready");
+        say!("ready");
         Ok(())
     }
 }

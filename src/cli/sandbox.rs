@@ -2,6 +2,7 @@
 
 use super::demo::{CallSignature, DemoError, address_of, listen, shipped};
 use super::demo_clients;
+use crate::platform::terminal::{remark, say};
 use crate::sandbox_ehr::{Profile, SandboxEhr, read_folder, read_registrations};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -76,7 +77,7 @@ pub fn run(arguments: &Sandbox) -> ExitCode {
     match serve(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prodrome: {error}");
+            remark!("prodrome: {error}");
             ExitCode::from(error.exit_code())
         }
     }
@@ -104,11 +105,11 @@ fn serve(arguments: &Sandbox) -> Result<(), DemoError> {
         let serving = ehr.serve(listener)?;
         let handle = serving.handle();
         let task = tokio::spawn(serving);
-        println!("Sandbox EHR with {patients} synthetic patients: not for real ones.\n\n  Page      {page}\n  Control   {page}/control");
+        say!("Sandbox EHR with {patients} synthetic patients: not for real ones.\n\n  Page      {page}\n  Control   {page}/control");
         for service in &arguments.services {
-            println!("  Calls     {service}/cds-services");
+            say!("  Calls     {service}/cds-services");
         }
-        println!("\n  Ctrl-C stops it.");
+        say!("\n  Ctrl-C stops it.");
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}

@@ -14,6 +14,7 @@ use crate::platform::database::Database;
 use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::signals::ReadyChanged;
 use crate::platform::telemetry::{logging, metrics};
+use crate::platform::terminal::{remark, say};
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
@@ -78,7 +79,7 @@ pub fn run(arguments: &Serve) -> ExitCode {
     match serve(arguments) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prodrome: {error}");
+            remark!("prodrome: {error}");
             ExitCode::from(if matches!(error, ServeError::Settings(_)) { 2 } else { 1 })
         }
     }
@@ -91,7 +92,7 @@ fn serve(arguments: &Serve) -> Result<(), ServeError> {
     let ended = runtime.block_on(async {
         let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
         let mut running = start(settings).await?;
-        println!("prodrome listens on {}://{}", running.scheme, running.address);
+        say!("prodrome listens on {}://{}", running.scheme, running.address);
         tokio::select! {
             failed = running.failed() => return Err(failed),
             _ = terminate.recv() => {}

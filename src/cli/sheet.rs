@@ -5,6 +5,7 @@
 
 use crate::decision_support::service_definition::{Catalogue, Known, Mode, Service};
 use crate::platform::settings::{CdsClient, KeySource, Quirks, Settings};
+use crate::platform::terminal::say;
 use crate::prediction::model::Model;
 use anyhow::{Context, bail};
 use std::fmt::Write;
@@ -36,7 +37,7 @@ impl Sheet {
     /// # Errors
     /// Settings, model package or service definitions that cannot be used.
     pub fn run(self) -> anyhow::Result<()> {
-        print!("{}", sheet(&Settings::load(self.config.as_deref())?)?);
+        say!("{}", sheet(&Settings::load(self.config.as_deref())?)?);
         Ok(())
     }
 }

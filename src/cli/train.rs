@@ -2,6 +2,7 @@
 
 use crate::learning::lint::{Check, LINT, before_training};
 use crate::learning::train::{TrainSettings, train};
+use crate::platform::terminal::say;
 use crate::prediction::phenotype::DEFAULT;
 use anyhow::Context;
 use clap::Args;
@@ -65,11 +66,11 @@ impl Train {
         fused_ops::start_threads(self.threads.unwrap_or(0))?;
         before_training(&self.data, &phenotypes, &self.run, &self.accept)?;
         if self.lint_only {
-            println!("nothing stops a run; findings are in `{}`", self.run.join(LINT).display());
+            say!("nothing stops a run; findings are in `{}`", self.run.join(LINT).display());
             return Ok(());
         }
         let best = train(&self.data, &phenotypes, &settings, &self.run, None)?;
-        println!("best validation: mean AUROC {:.4} at epoch {:.1}, step {}", best.auroc, best.epoch, best.step);
+        say!("best validation: mean AUROC {:.4} at epoch {:.1}, step {}", best.auroc, best.epoch, best.step);
         Ok(())
     }
 }

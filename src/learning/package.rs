@@ -13,6 +13,7 @@ use super::train::left_out::LeftOut;
 use super::train::lives::{Life, Words, lives};
 use super::train::run::RunFile;
 use super::train::validate::{LEAST_EVENTS, Moment, moments};
+use crate::platform::terminal::remark;
 use crate::prediction::answer::Abstention;
 use crate::prediction::calibration::{AgeSexTable, Line};
 use crate::prediction::distance::Distance;
@@ -64,7 +65,7 @@ pub fn package(data: &Path, runs: &[PathBuf], out: &Path, name: &str, progress: 
     let mut validation = Judged::read(&validation, days(&validation), &weighed(&members), &say)?;
     let tried = weigh(&mut members, &phenotypes, &left_out, &validation);
     for one in &tried {
-        eprintln!("validation: {}", one.text());
+        remark!("validation: {}", one.text());
     }
     validation.weights = members.iter().map(|member| member.packaged.weight).collect();
     let say = |reader: usize, n: usize| progress(&format!("calibration: reader {reader}, {n} index days"));

@@ -10,6 +10,7 @@ use crate::patient_record::chart::file;
 use crate::patient_record::moment;
 use crate::patient_record::timeline::Second;
 use crate::platform::clock;
+use crate::platform::terminal::remark;
 use crate::prediction::answer::{Explain, Oracle};
 use crate::prediction::model::Model;
 use crate::prediction::phenotype::Phenotypes;
@@ -68,7 +69,7 @@ pub fn run(arguments: &Predict) -> ExitCode {
     let model = match Model::load(&arguments.model) {
         Ok(model) => model,
         Err(error) => {
-            eprintln!("prodrome predict: {error}");
+            remark!("prodrome predict: {error}");
             return ExitCode::from(2);
         }
     };
@@ -78,7 +79,7 @@ pub fn run(arguments: &Predict) -> ExitCode {
         Ok(_) => ExitCode::FAILURE,
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("prodrome predict: {error:#}");
+            remark!("prodrome predict: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -94,7 +95,7 @@ pub fn predict(
     let mut failed = 0;
     let mut complain = |path: &std::path::Path, error: &dyn std::fmt::Display, bar: &ProgressBar| {
         failed += 1;
-        bar.suspend(|| eprintln!("prodrome predict: `{}`: {error}", path.display()));
+        bar.suspend(|| remark!("prodrome predict: `{}`: {error}", path.display()));
     };
     let hidden = ProgressBar::hidden();
     let mut charts = Vec::new();

@@ -1,5 +1,6 @@
 //! How far a step has come: a bar on a terminal, a line now and then elsewhere.
 
+use crate::platform::terminal::remark;
 use indicatif::{HumanBytes, HumanDuration, ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 use std::sync::Mutex;
@@ -47,13 +48,13 @@ impl Progress {
                 left => HumanDuration(left).to_string(),
             };
             let (done, rate) = (HumanBytes(self.bar.position()), HumanBytes(self.bar.per_sec() as u64));
-            eprintln!("{}: {done} of {}, {rate}/s, {left} left", self.step, HumanBytes(self.total));
+            remark!("{}: {done} of {}, {rate}/s, {left} left", self.step, HumanBytes(self.total));
         }
     }
 
     /// Ends the step.
     pub fn finish(&self) {
         self.bar.finish_and_clear();
-        eprintln!("{}: done in {:.1} s", self.step, self.started.elapsed().as_secs_f64());
+        remark!("{}: done in {:.1} s", self.step, self.started.elapsed().as_secs_f64());
     }
 }

@@ -13,6 +13,7 @@ pub mod survey;
 mod tests;
 
 use super::shard::Dataset;
+use crate::platform::terminal::remark;
 use crate::prediction::phenotype::Phenotypes;
 use anyhow::{Context, bail};
 use serde::{Deserialize, Serialize};
@@ -182,7 +183,7 @@ pub fn before_training(data: &Path, definitions: &str, run: &Path, accept: &[Che
         return Ok(kept);
     }
     let report = lint(&dataset, &Phenotypes::parse(definitions)?, accept)?;
-    eprint!("{}", report.text());
+    remark!("{}", report.text());
     std::fs::create_dir_all(run).with_context(|| format!("`{}` cannot be made", run.display()))?;
     std::fs::write(&path, serde_json::to_string_pretty(&report)?)
         .with_context(|| format!("`{}` cannot be written", path.display()))?;

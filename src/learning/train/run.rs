@@ -13,6 +13,7 @@ use super::trees;
 use super::validate::{LEAST_EVENTS, gap_risk, hazards, mean_auroc, moments, scores};
 use super::windows::Window;
 use crate::learning::shard::{Dataset, Split, hex};
+use crate::platform::terminal::remark;
 use crate::prediction::network::{Parameters, ReaderConfig, initial_parameters};
 use crate::prediction::phenotype::Phenotypes;
 use crate::prediction::vocabulary::Vocabulary;
@@ -78,7 +79,7 @@ pub fn train(
     let phenotypes = Phenotypes::parse(definitions)?;
     let left_out = LeftOut::of(&settings.data.leave_out, &phenotypes, &vocabulary)?;
     if let Some(warning) = left_out.warning(&phenotypes) {
-        eprintln!("{warning}");
+        remark!("{warning}");
     }
     if settings.reader == ReaderKind::Trees {
         return train_trees(&dataset, &vocabulary, &phenotypes, &left_out, definitions, settings, run);
@@ -210,7 +211,7 @@ impl<'a> Trainer<'a> {
                 let line = format!("{} | {speed:.0} day tokens/s", self.cursor.since.text());
                 if bar.is_hidden() && said.elapsed() > SAY_EVERY {
                     let seconds = begun.elapsed().as_secs_f64() / taken as f64 * (total - self.optimiser.step) as f64;
-                    eprintln!("step {} of {total}: {line}, about {:.0} min left", self.optimiser.step, seconds / 60.0);
+                    remark!("step {} of {total}: {line}, about {:.0} min left", self.optimiser.step, seconds / 60.0);
                     said = Instant::now();
                 }
                 bar.set_message(line);
@@ -240,7 +241,7 @@ impl<'a> Trainer<'a> {
     fn announce(&self, total: u64) {
         let weights: usize = self.optimiser.weights.iter().map(|weight| weight.value.len()).sum();
         let (keys, numbers, named) = self.pupil.config().trained_with();
-        eprintln!(
+        remark!(
             "{} training and {} validation patients, {keys} keys, {numbers} numbers, {named} named of {} outcomes; \
              {weights} weights; step {} of {total}",
             self.train.len(),
@@ -308,7 +309,7 @@ impl<'a> Trainer<'a> {
             if better { ", best so far" } else { "" }
         );
         if bar.is_hidden() {
-            eprintln!("{line}")
+            remark!("{line}")
         } else {
             bar.println(line)
         }

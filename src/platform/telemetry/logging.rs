@@ -34,6 +34,8 @@ where
         }
     }
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
+    // Where the log cannot be written, the library would say so on standard error, and panic if that is gone too.
+    let lines = lines.log_internal_errors(false);
     match settings.format {
         LogFormat::Text => Box::new(lines.finish()),
         LogFormat::Json => Box::new(lines.json().flatten_event(true).finish()),

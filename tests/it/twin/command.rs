@@ -34,6 +34,24 @@ async fn the_command_calls_the_services_that_it_is_given_as_the_profile_it_is_gi
     assert_eq!(child.wait().expect("an end").code(), Some(0));
 }
 
+/// As after `| head`, or where a supervisor closed the other end.
+#[test]
+fn an_output_that_nobody_reads_any_more_stops_nothing() {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|any| any.local_addr()).expect("a free port");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_prodrome"));
+    command.args(["sandbox", "--service", "http://127.0.0.1:1", "--page", &free.to_string()]);
+    let mut child = command.stdout(writer.try_clone().expect("a pipe")).stderr(writer).spawn().expect("it runs");
+    while std::net::TcpStream::connect(free).is_err() {
+        assert_eq!(child.try_wait().expect("a state"), None, "it ended before it served");
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    let told = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().expect("told");
+    assert!(told.success());
+    assert_eq!(child.wait().expect("an end").code(), Some(0));
+}
+
 #[test]
 fn what_is_no_base_address_or_profile_is_refused() {
     for (arguments, word) in [
