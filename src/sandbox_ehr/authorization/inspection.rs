@@ -2,12 +2,13 @@
 //! its time (`POST /revoke`, RFC 7009).
 
 use super::super::SandboxEhr;
-use super::super::fhir::{Level, bearer};
+use super::super::fhir::bearer;
 use super::form::Form;
 use super::refused::{NO_CACHE, Refused};
 use super::scopes::has;
 use super::tokens::Access;
 use crate::platform::clock;
+use crate::trust::Level;
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 

@@ -1,7 +1,7 @@
 //! Which of the asked scopes an app is given (SMART App Launch 2.2, "Scopes"): what it was registered for, told in the
 //! syntax that was asked in. What is not understood here, a scope with a query too, is not given.
 
-use super::super::fhir::{Level, Scopes};
+use crate::trust::{Level, Scopes};
 
 /// Scopes that are no leave to read resources.
 const OTHERS: [&str; 8] = [
@@ -17,9 +17,14 @@ const OTHERS: [&str; 8] = [
 /// On whose behalf an app with a user may read.
 pub const WITH_USER: [Level; 2] = [Level::Patient, Level::User];
 
+/// The scopes of a list as far as they let their bearer read: nobody gets leave to write to a server that only reads.
+pub fn reading(scope: &str) -> Scopes {
+    scope.split_whitespace().collect::<Scopes>().for_reading()
+}
+
 /// The words of `asked` that are within `registered`; the narrower of both where they differ.
 pub fn negotiated(asked: &str, registered: &str, levels: &[Level]) -> String {
-    let known = Scopes::parse(registered);
+    let known = reading(registered);
     let mut granted: Vec<String> = Vec::new();
     for word in asked.split_whitespace() {
         let given = match OTHERS.contains(&word) {
@@ -51,7 +56,7 @@ pub fn has(scope: &str, word: &str) -> bool {
 
 /// Whether a patient has to be chosen for these scopes.
 pub fn needs_patient(scope: &str) -> bool {
-    has(scope, "launch/patient") || has(scope, "launch/encounter") || Scopes::parse(scope).has(Level::Patient)
+    has(scope, "launch/patient") || has(scope, "launch/encounter") || reading(scope).has(Level::Patient)
 }
 
 #[cfg(test)]
@@ -73,6 +78,15 @@ mod tests {
         ] {
             assert_eq!(negotiated(asked, REGISTERED, &WITH_USER), granted, "{asked}");
         }
+    }
+
+    #[test]
+    fn nobody_gets_leave_to_write_and_what_only_writes_opens_no_patient() {
+        assert_eq!(
+            negotiated("patient/*.cruds user/Task.write", "patient/*.* user/*.cruds", &WITH_USER),
+            "patient/*.rs"
+        );
+        assert!(!needs_patient("patient/Observation.cud openid") && needs_patient("openid patient/Observation.s"));
     }
 
     #[test]

@@ -2,7 +2,6 @@
 //! "Obtain access token", "Backend Services").
 
 use super::super::SandboxEhr;
-use super::super::fhir::Level;
 use super::clients::Client;
 use super::codes::Presented;
 use super::discovery::ANY_ORIGIN;
@@ -12,6 +11,7 @@ use super::refused::{NO_CACHE, Refused};
 use super::scopes::{has, negotiated};
 use super::tokens::{Context, Grant};
 use crate::platform::clock;
+use crate::trust::Level;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde_json::{Value, json};
 use std::sync::Arc;

@@ -4,11 +4,11 @@
 //! Tokens that come of one authorization are a family: a code or refresh token that is used twice was stolen from somebody,
 //! and all of its family ends.
 
-use super::super::fhir::Scopes;
 use super::super::practitioners::Practitioner;
 use super::refused::Refused;
-use super::scopes::is_within;
+use super::scopes::{is_within, reading};
 use crate::platform::expiring::{Expiring, secret};
+use crate::trust::Scopes;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
@@ -57,7 +57,7 @@ pub struct Grant {
 
 impl Grant {
     pub fn new(client: &str, scope: &str, context: Context, user: Option<&'static Practitioner>) -> Self {
-        Self { client: client.to_owned(), scope: scope.to_owned(), scopes: Scopes::parse(scope), context, user }
+        Self { client: client.to_owned(), scope: scope.to_owned(), scopes: reading(scope), context, user }
     }
 
     /// The same with less.

@@ -5,21 +5,19 @@
 mod browser;
 mod faulty;
 mod practitioner;
-mod scope;
 
 pub use browser::pages;
 pub use faulty::faults;
-pub use scope::{Level, Scopes};
 
 use super::SandboxEhr;
 use super::authorization::Access;
 use super::chart::{Chart, Resource};
 use super::search::{Found, Query, Record, run};
 use super::searchset::{Link, Searchset};
+use crate::trust::{Interaction, Level};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
 use actix_web::{HttpRequest, HttpResponse, web};
-use scope::{Interaction, Reach};
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -131,9 +129,9 @@ fn patients(
         return Ok(None);
     }
     let grant = access(ehr, request)?.grant;
-    match (grant.scopes.reach(resource_type, interaction), &grant.context.patient) {
-        (Some(Reach::Everyone), _) => Ok(None),
-        (Some(Reach::Patient), Some(patient)) => Ok(Some(patient.clone())),
+    match (grant.scopes.levels(resource_type, interaction).last(), &grant.context.patient) {
+        (Some(Level::User | Level::System), _) => Ok(None),
+        (Some(Level::Patient), Some(patient)) => Ok(Some(patient.clone())),
         _ => Err(Box::new(outcome(StatusCode::FORBIDDEN, "forbidden", "the token's scope does not let this be read"))),
     }
 }

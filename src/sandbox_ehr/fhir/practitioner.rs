@@ -3,8 +3,8 @@
 
 use super::super::SandboxEhr;
 use super::super::practitioners::Practitioner;
-use super::scope::{Interaction, Reach};
 use super::{access, fhir, outcome};
+use crate::trust::{Interaction, Level};
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
@@ -14,7 +14,8 @@ pub async fn read(ehr: web::Data<SandboxEhr>, id: web::Path<String>, request: Ht
         Ok(access) => access.grant,
         Err(refusal) => return *refusal,
     };
-    let everyone = grant.scopes.reach("Practitioner", Interaction::Read) == Some(Reach::Everyone);
+    let widest = grant.scopes.levels("Practitioner", Interaction::Read).pop();
+    let everyone = matches!(widest, Some(Level::User | Level::System));
     let itself = grant.scope.split(' ').any(|scope| scope == "fhirUser")
         && grant.user.is_some_and(|user| user.id == id.as_str());
     if !everyone && !itself {
