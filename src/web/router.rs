@@ -13,7 +13,7 @@ use actix_web::http::Method;
 use actix_web::http::header::ALLOW;
 use actix_web::middleware::from_fn;
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder};
+use actix_web::{FromRequest, Handler, HttpRequest, HttpResponse, Resource, Responder, Route};
 use std::future::ready;
 
 /// Every route.
@@ -48,78 +48,47 @@ pub fn routes(config: &mut ServiceConfig) {
         .default_service(web::to(|| ready(Err::<HttpResponse, _>(Problem::UnknownRoute))));
 }
 
+/// Answers the requests of one method at an address.
+pub(super) trait Answers<A>: Handler<A, Output: Responder + 'static> {}
+
+impl<A, H: Handler<A, Output: Responder + 'static>> Answers<A> for H {}
+
 /// An address that everyone may read: GET and HEAD.
-pub(super) fn read<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()))
-        .route(web::head().to(handler))
-        .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
+pub(super) fn read<A: FromRequest + 'static>(path: &'static str, handler: impl Answers<A>) -> Resource {
+    address(path, "GET, HEAD, OPTIONS", [web::get().to(handler.clone()), web::head().to(handler)])
 }
 
 /// An address that a browser opens: GET alone, since opening it does something.
-pub(super) fn open<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler))
-        .default_service(web::to(|request| ready(other_method(request, "GET, OPTIONS"))))
+pub(super) fn open<A: FromRequest + 'static>(path: &'static str, handler: impl Answers<A>) -> Resource {
+    address(path, "GET, OPTIONS", [web::get().to(handler)])
 }
 
 /// An address to which a page of ours posts.
-pub(super) fn submit<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::post().to(handler))
-        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
+pub(super) fn submit<A: FromRequest + 'static>(path: &'static str, handler: impl Answers<A>) -> Resource {
+    address(path, "POST, OPTIONS", [web::post().to(handler)])
 }
 
 /// An address that is read by whom `[server] discovery` names.
-fn list<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::get().to(handler.clone()).wrap(from_fn(authenticate_discovery)))
-        .route(web::head().to(handler).wrap(from_fn(authenticate_discovery)))
-        .default_service(web::to(|request| ready(other_method(request, "GET, HEAD, OPTIONS"))))
+fn list<A: FromRequest + 'static>(path: &'static str, handler: impl Answers<A>) -> Resource {
+    let known = |route: Route| route.wrap(from_fn(authenticate_discovery));
+    address(path, "GET, HEAD, OPTIONS", [known(web::get().to(handler.clone())), known(web::head().to(handler))])
 }
 
 /// An address that is posted to, by callers that are known.
-fn write<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::post().to(handler).wrap(from_fn(authenticate)))
-        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
+fn write<A: FromRequest + 'static>(path: &'static str, handler: impl Answers<A>) -> Resource {
+    address(path, "POST, OPTIONS", [web::post().to(handler).wrap(from_fn(authenticate))])
 }
 
 /// An address of our own API, posted to with an access token.
-fn operation<F, Args>(path: &'static str, handler: F) -> Resource
-where
-    F: Handler<Args>,
-    Args: FromRequest + 'static,
-    F::Output: Responder + 'static,
-{
-    web::resource(path)
-        .route(web::post().to(handler).wrap(from_fn(authorize)))
-        .default_service(web::to(|request| ready(other_method(request, "POST, OPTIONS"))))
+fn operation<A: FromRequest + 'static>(path: &'static str, handler: impl Answers<A>) -> Resource {
+    address(path, "POST, OPTIONS", [web::post().to(handler).wrap(from_fn(authorize))])
+}
+
+/// An address with the routes of its methods; the others are refused with `allow`. Who calls is asked by a route, never
+/// before the method is known to be one of them.
+fn address<const N: usize>(path: &'static str, allow: &'static str, routes: [Route; N]) -> Resource {
+    let address = routes.into_iter().fold(web::resource(path), Resource::route);
+    address.default_service(web::to(move |request| ready(other_method(request, allow))))
 }
 
 fn other_method(request: HttpRequest, allow: &'static str) -> Result<HttpResponse, Problem> {
