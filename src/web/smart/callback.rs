@@ -2,7 +2,7 @@
 //! began it, at the address of the EHR where it began; only then does the code go to that EHR's token endpoint.
 
 use super::cookies::Cookie;
-use super::session::Opening;
+use super::session::LaunchContext;
 use super::{Query, Refused, SmartApp, app};
 use crate::decision_support::protocol::is_id_of;
 use crate::governance::card_handles::{About, OpenedCard, Redeemed};
@@ -58,7 +58,7 @@ pub async fn callback(
     if let Some(before) = app.cookies.get(&request, Cookie::Session) {
         app.sessions.close(&before, now);
     }
-    let opening = Opening {
+    let launch = LaunchContext {
         client,
         patient,
         encounter: granted.encounter.filter(|encounter| is_id_of(encounter, LONGEST_ID)),
@@ -68,7 +68,7 @@ pub async fn callback(
         card,
         endpoints: granted.endpoints,
     };
-    let session = app.sessions.open(opening, granted.tokens, now);
+    let session = app.sessions.open(launch, granted.tokens, now);
     Ok(HttpResponse::SeeOther()
         .insert_header((SET_COOKIE, app.cookies.set(Cookie::Session, &session, None)))
         .insert_header((LOCATION, app.patient_url.clone()))

@@ -21,7 +21,7 @@ pub async fn feedback(
         return Err(Refused::FromElsewhere);
     }
     let parts = state.parts().map_err(|_| Refused::NotReady)?;
-    let client = session.client.ehr.fhir_server.as_str();
+    let client = session.launch.client.ehr.fhir_server.as_str();
     let taken = take(&parts.feedback, &parts.hooks.catalogue, Some(client), clock::now(), &form).await?;
     let (stored, unknown_cards) = (taken.stored, taken.unknown_cards);
     FeedbackStored { service: &form.service, entries: 1, stored, unknown_cards }.emit();

@@ -51,12 +51,12 @@ pub fn opened(session: &SmartSession) -> Markup {
     html! {
         h2 { "This session" }
         dl {
-            dt { "EHR" } dd { (session.client.ehr.name) }
-            dt { "Patient id" } dd { (session.patient) }
-            @if let Some(encounter) = &session.encounter { dt { "Encounter id" } dd { (encounter) } }
-            @if let Some(user) = &session.fhir_user { dt { "User" } dd { (user) } }
-            dt { "May read" } dd { @for scope in session.scope.split_whitespace() { code { (scope) } " " } }
-            @if let Some(card) = &session.card { dt { "Opened from a card of" } dd { (card.service) } }
+            dt { "EHR" } dd { (session.launch.client.ehr.name) }
+            dt { "Patient id" } dd { (session.launch.patient) }
+            @if let Some(encounter) = &session.launch.encounter { dt { "Encounter id" } dd { (encounter) } }
+            @if let Some(user) = &session.launch.fhir_user { dt { "User" } dd { (user) } }
+            dt { "May read" } dd { @for scope in session.launch.scope.split_whitespace() { code { (scope) } " " } }
+            @if let Some(card) = &session.launch.card { dt { "Opened from a card of" } dd { (card.service) } }
         }
         form method="post" action="/smart/logout" {
             input type="hidden" name="token" value=(session.form_token);

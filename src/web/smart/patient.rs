@@ -15,20 +15,20 @@ pub async fn patient(state: Data<State>, request: HttpRequest) -> Result<HttpRes
     let session = app(&state)?.session(&request)?;
     let bearer = session.bearer().await.ok_or(Refused::NoSession)?;
     let hooks = &state.parts().map_err(|_| Refused::NotReady)?.hooks;
-    let base = FhirBase::parse(&session.client.ehr.fhir_server).ok_or(Refused::UnknownEhr)?;
+    let base = FhirBase::parse(&session.launch.client.ehr.fhir_server).ok_or(Refused::UnknownEhr)?;
     let source =
-        ChartSource::Server { base, token: bearer.token, until: bearer.until, patient: session.patient.clone() };
+        ChartSource::Server { base, token: bearer.token, until: bearer.until, patient: session.launch.patient.clone() };
     let now = clock::now();
-    let asker = Asker { arrived: now, client: Some(session.client.ehr.fhir_server.clone()) };
+    let asker = Asker { arrived: now, client: Some(session.launch.client.ehr.fhir_server.clone()) };
     let context = context(&session, hooks.documentation_url.clone());
     let page = show(hooks, source, now.as_second(), &asker, &context).await?;
     Ok(HttpResponse::Ok().content_type(ContentType::html()).body(page.0))
 }
 
 fn context(session: &SmartSession, documentation_url: Option<String>) -> PageContext {
-    let card = session.card.as_ref();
+    let card = session.launch.card.as_ref();
     PageContext {
-        fhir_server: Some(session.client.ehr.fhir_server.clone()),
+        fhir_server: Some(session.launch.client.ehr.fhir_server.clone()),
         form_token: Some(session.form_token.clone()),
         card: card.map(|card| LaunchCard { service: card.service.clone(), uuid: card.card, phenotype: None }),
         documentation_url,

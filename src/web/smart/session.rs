@@ -18,8 +18,8 @@ const LONGEST: Duration = Duration::from_secs(8 * 3600);
 /// A token is renewed, where that is possible, so long before it ends.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// One patient, opened by one user at one EHR. Cannot be printed.
-pub struct SmartSession {
+/// What a launch settled: who has whose chart open, at which EHR (SMART App Launch 2.2, "Launch context").
+pub struct LaunchContext {
     /// The app as this EHR knows it; its `ehr.fhir_server` is the only place for the token.
     pub client: Arc<SmartClient>,
     /// Logical id.
@@ -34,24 +34,18 @@ pub struct SmartSession {
     pub need_patient_banner: bool,
     /// The card that opened it; `None`: none did.
     pub card: Option<OpenedCard>,
+    /// Where the token was had, for renewing it.
+    pub endpoints: Arc<Endpoints>,
+}
+
+/// One patient, opened by one user at one EHR. Cannot be printed.
+pub struct SmartSession {
+    pub launch: LaunchContext,
     /// Comes back with every form of its pages (`token`): a page of another site cannot know it.
     pub form_token: String,
-    endpoints: Arc<Endpoints>,
     /// `None` once the EHR refused to renew. Locked while it renews.
     tokens: Arc<tokio::sync::Mutex<Option<Tokens>>>,
     ends: Timestamp,
-}
-
-/// What a session is opened with, beside its tokens.
-pub struct Opening {
-    pub client: Arc<SmartClient>,
-    pub patient: String,
-    pub encounter: Option<String>,
-    pub fhir_user: Option<String>,
-    pub scope: String,
-    pub need_patient_banner: bool,
-    pub card: Option<OpenedCard>,
-    pub endpoints: Arc<Endpoints>,
 }
 
 /// Leave to read from the EHR's FHIR server until this moment.
@@ -61,25 +55,13 @@ pub struct Bearer {
 }
 
 impl SmartSession {
-    fn new(opening: Opening, tokens: Tokens, now: Timestamp) -> Self {
+    fn new(launch: LaunchContext, tokens: Tokens, now: Timestamp) -> Self {
         let life = match tokens.refresh {
             Some(_) => LONGEST,
             None => LONGEST.min(tokens.until.saturating_duration_since(Instant::now())),
         };
-        let Opening { client, patient, encounter, fhir_user, scope, need_patient_banner, card, endpoints } = opening;
-        Self {
-            client,
-            patient,
-            encounter,
-            fhir_user,
-            scope,
-            need_patient_banner,
-            card,
-            form_token: secret(),
-            endpoints,
-            tokens: Arc::new(tokio::sync::Mutex::new(Some(tokens))),
-            ends: now + life,
-        }
+        let tokens = Arc::new(tokio::sync::Mutex::new(Some(tokens)));
+        Self { launch, form_token: secret(), tokens, ends: now + life }
     }
 
     /// Whether a form with this token is of one of its pages.
@@ -94,7 +76,7 @@ impl SmartSession {
         let tokens = held.as_ref()?;
         let refresh = tokens.refresh.clone().filter(|_| tokens.until <= Instant::now() + MARGIN);
         let Some(refresh) = refresh else { return usable(tokens) };
-        let (client, endpoints) = (self.client.clone(), self.endpoints.clone());
+        let (client, endpoints) = (self.launch.client.clone(), self.launch.endpoints.clone());
         // It ends even when the request that needed it is gone: a refresh token is good for one use, and so is its answer.
         let renewing = tokio::task::spawn_local(async move {
             match client.renew(&endpoints, &refresh).await {
@@ -123,8 +105,8 @@ pub struct Sessions(Expiring<Arc<SmartSession>>);
 
 impl Sessions {
     /// Opens one; its secret, for the browser's cookie.
-    pub fn open(&self, opening: Opening, tokens: Tokens, now: Timestamp) -> String {
-        let (session, name) = (Arc::new(SmartSession::new(opening, tokens, now)), secret());
+    pub fn open(&self, launch: LaunchContext, tokens: Tokens, now: Timestamp) -> String {
+        let (session, name) = (Arc::new(SmartSession::new(launch, tokens, now)), secret());
         let until = lasts(&session, now);
         self.0.put(name.clone(), session, until, now);
         name
