@@ -7,6 +7,7 @@
 mod callback;
 mod cookies;
 mod feedback;
+mod frame;
 mod launch;
 mod logout;
 pub mod page;
@@ -32,7 +33,7 @@ use actix_web::http::header::{
 };
 use actix_web::middleware::Next;
 use actix_web::web::{Data, ServiceConfig};
-use actix_web::{Error, HttpRequest, HttpResponse};
+use actix_web::{Error, HttpRequest};
 use callback::Pending;
 use cookies::{Cookie, Cookies};
 use session::Sessions;
@@ -108,12 +109,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(open("/patient", patient::patient))
         .service(submit("/feedback", feedback::feedback))
         .service(submit("/logout", logout::logout))
-        .service(read("/assets/smart.css", style))
         .service(read("/assets/{edition}/{name}", page::assets::asset));
-}
-
-async fn style() -> HttpResponse {
-    HttpResponse::Ok().content_type("text/css; charset=utf-8").body(pages::STYLE)
 }
 
 fn app(state: &State) -> Result<&SmartApp, Refused> {

@@ -1,41 +1,25 @@
-//! The app's plain pages: which EHR, why not, whose chart, and good-bye. Nothing inline, nothing from elsewhere, no script.
+//! The app's plain pages, without any script: which EHR, why not, whose chart, and good-bye.
 
+use super::frame::Page;
 use super::session::SmartSession;
 use crate::trust::smart_client::SmartClient;
-use maud::{DOCTYPE, Markup, html};
+use maud::{Markup, html};
 use std::sync::Arc;
 
-/// The style sheet, shipped inside the program.
-pub const STYLE: &str = include_str!("assets/smart.css");
-
-/// A whole page.
-pub fn frame(title: &str, content: &Markup) -> Markup {
-    html! {
-        (DOCTYPE)
-        html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " · Prodrome" }
-                link rel="stylesheet" href="/smart/assets/smart.css";
-            }
-            body {
-                a .skip href="#content" { "Skip to content" }
-                main #content tabindex="-1" { h1 { (title) } (content) }
-            }
-        }
-    }
+/// A page with no more than its text.
+fn plain(title: &str, text: &Markup) -> Markup {
+    let content = &html! { h1 { (title) } (text) };
+    Page { title, style: "plain.css", head: html! {}, above: html! {}, content }.whole()
 }
 
 /// Why the app does not open.
 pub fn refusal(title: &str, text: &str) -> Markup {
-    frame(title, &html! { p role="alert" { (text) } })
+    plain(title, &html! { p role="alert" { (text) } })
 }
 
 /// The EHRs from which a patient may be chosen.
 pub fn choice<'a>(clients: impl Iterator<Item = &'a Arc<SmartClient>>) -> Markup {
-    frame(
+    plain(
         "Choose an EHR",
         &html! {
             p { "Sign in there and choose a patient. From within an EHR, open the app from a card or from its menu instead." }
@@ -67,5 +51,5 @@ pub fn opened(session: &SmartSession) -> Markup {
 
 /// After logging out.
 pub fn closed() -> Markup {
-    frame("Closed", &html! { p { "No patient is open here any more. The EHR itself is still signed in." } })
+    plain("Closed", &html! { p { "No patient is open here any more. The EHR itself is still signed in." } })
 }

@@ -1,4 +1,4 @@
-//! Style and scripts of the page, built into the program, at addresses that change with their content.
+//! Styles and scripts of the app's pages, built into the program, at addresses that change with their content.
 
 use crate::web::problem::Problem;
 use actix_web::HttpResponse;
@@ -11,8 +11,9 @@ const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// Name, media type, content.
-pub const ASSETS: [(&str, &str, &str); 6] = [
+pub const ASSETS: [(&str, &str, &str); 7] = [
     ("app.css", STYLE, include_str!("../../../../web/smart/app.css")),
+    ("plain.css", STYLE, include_str!("../../../../web/smart/plain.css")),
     ("icon.svg", "image/svg+xml", include_str!("../../../../web/smart/icon.svg")),
     ("app.js", SCRIPT, include_str!("../../../../web/smart/app.js")),
     ("timeline.js", SCRIPT, include_str!("../../../../web/smart/timeline.js")),
