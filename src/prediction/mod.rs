@@ -15,6 +15,7 @@ pub mod listed_code;
 pub mod model;
 pub mod network;
 pub mod occasion;
+mod order_name;
 pub mod package;
 pub mod pairs;
 pub mod phenotype;

@@ -5,6 +5,7 @@
 //! cause: what follows a start follows it, whatever it comes from.
 
 use super::network::{BIN_EDGES_DAYS, NetworkConfig};
+use super::order_name::OrderName;
 use super::phenotype::PhenotypeError;
 use super::vocabulary::Fact;
 use crate::patient_record::timeline::{Event, Kind, SECONDS_PER_DAY, Second};
@@ -55,15 +56,13 @@ pub struct Pair {
     pub within_days: u32,
 }
 
-/// What an order must and must not be called.
-type Patterns = (regex::Regex, Option<regex::Regex>);
-
 /// All occasions and pairs of a phenotype file, each alphabetical by name.
 #[derive(Clone, Debug, Default)]
 pub struct Occasions {
     pub occasions: Vec<(String, Occasion)>,
     pub pairs: Vec<(String, Pair)>,
-    patterns: Vec<Option<Patterns>>,
+    /// What the orders of each are called, where its rule asks for that.
+    names: Vec<Option<OrderName>>,
 }
 
 impl Occasions {
@@ -73,10 +72,10 @@ impl Occasions {
         pairs: BTreeMap<String, Pair>,
         is_outcome: impl Fn(&str) -> bool,
     ) -> Result<Self, PhenotypeError> {
-        let patterns = occasions
+        let names = occasions
             .iter()
-            .map(|(name, occasion)| occasion.patterns().map_err(|why| PhenotypeError::Occasion(name.clone(), why)));
-        let patterns = patterns.collect::<Result<_, _>>()?;
+            .map(|(name, occasion)| occasion.order_name().map_err(|why| PhenotypeError::Occasion(name.clone(), why)));
+        let names = names.collect::<Result<_, _>>()?;
         for (name, pair) in &pairs {
             let fail = |why: String| Err(PhenotypeError::Pair(name.clone(), why));
             if !occasions.contains_key(&pair.occasion) {
@@ -89,7 +88,7 @@ impl Occasions {
                 return fail(format!("`within_days` must be one of {:?}", &BIN_EDGES_DAYS[1..]));
             }
         }
-        Ok(Self { occasions: occasions.into_iter().collect(), pairs: pairs.into_iter().collect(), patterns })
+        Ok(Self { occasions: occasions.into_iter().collect(), pairs: pairs.into_iter().collect(), names })
     }
 
     /// The index of an occasion by name.
@@ -107,10 +106,7 @@ impl Occasions {
         let makes = |index: &usize| match (self.occasions[*index].1.rule, fact.kind) {
             (OccasionRule::Discharge, Kind::EncounterEnd) => self.occasions[*index].1.ends_with(fact),
             (OccasionRule::MedicationStart, Kind::Medication) => {
-                let patterns = self.patterns[*index].as_ref();
-                patterns.is_some_and(|(pattern, not)| {
-                    pattern.is_match(&fact.display) && !not.as_ref().is_some_and(|not| not.is_match(&fact.display))
-                })
+                self.names[*index].as_ref().is_some_and(|name| name.fits(&fact.display))
             }
             _ => false,
         };
@@ -165,17 +161,17 @@ impl Occasions {
 
 impl Occasion {
     /// What its orders are called, where its rule asks for that; else what is wrong with it.
-    fn patterns(&self) -> Result<Option<Patterns>, String> {
+    fn order_name(&self) -> Result<Option<OrderName>, String> {
         let encounter = [&self.classes, &self.types, &self.not_types];
         let medication = self.not_pattern.is_some() || self.new_after_days.is_some();
-        let compile = |pattern: &str| regex::Regex::new(pattern).map_err(|error| error.to_string());
         match (self.rule, &self.pattern) {
             (OccasionRule::Discharge, None) if !medication && !self.classes.is_empty() => Ok(None),
             (OccasionRule::Discharge, _) => Err("rule `discharge` needs `classes`, and knows no patterns".into()),
             (OccasionRule::MedicationStart, Some(pattern))
                 if self.new_after_days.is_some_and(|days| days > 0) && encounter.iter().all(|list| list.is_empty()) =>
             {
-                Ok(Some((compile(pattern)?, self.not_pattern.as_deref().map(compile).transpose()?)))
+                let name = OrderName::new(pattern, self.not_pattern.as_deref());
+                name.map(Some).map_err(|error| error.to_string())
             }
             (OccasionRule::MedicationStart, _) => {
                 Err("rule `medication-start` needs `pattern` and `new_after_days`, and knows no classes or types"
