@@ -240,7 +240,8 @@ fn write_rows(panel: &Panel, columns: &[String], path: &Path) -> anyhow::Result<
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::learning::shard::{EventRow, PatientRow, SHARD_FORMAT};
+    use crate::learning::shard::PatientRow;
+    use crate::learning::toy::{self, dataset, fact};
     use crate::patient_record::timeline::Kind;
     use crate::prediction::phenotype::DEFAULT;
     use crate::prediction::vocabulary::{Fact, Vocabulary};
@@ -252,47 +253,30 @@ mod tests {
         let mut days: Vec<_> = (40..140).map(weighed).collect();
         days.push((18_250, 1, None));
         days.push((18_250, 2, None));
-        days.sort_by_key(|(day, fact, _)| (*day, *fact));
-        let mut before = 0;
-        let events = days.into_iter().map(|(day, fact, number)| {
-            let event = EventRow { after_days: day - before, fact, number };
-            before = day;
-            event
-        });
         let sex = if number.is_multiple_of(2) { Sex::Female } else { Sex::Male };
-        PatientRow { key: [number; 16], split, sex, follow_up_end: 28_000, death: None, events: events.collect() }
+        PatientRow { key: [number; 16], split, sex, follow_up_end: 28_000, death: None, events: toy::events(days) }
     }
 
-    fn dataset(folder: &Path) -> Dataset {
-        let fact = |kind, code: &str| Fact { kind, code: code.into(), value: None, display: "private".into() };
-        let facts = vec![
+    fn population(folder: &Path) -> Dataset {
+        let fact = |kind, code: &str| Fact { display: "private".into(), ..fact(kind, code) };
+        let facts = [
             fact(Kind::Observation, "L:29463-7"),
             fact(Kind::Condition, "S:44054006"),
             fact(Kind::Report, "L:58410-2"),
         ];
-        let patients = (0..4).map(|n| life(n, if n < 3 { Split::Train } else { Split::Test })).collect();
-        let shard = Shard { format: SHARD_FORMAT, facts, units: vec!["kg".into()], patients };
-        std::fs::create_dir_all(folder.join("shards")).unwrap();
-        std::fs::write(folder.join("shards/0000.zst"), shard.to_bytes().unwrap()).unwrap();
+        let patients: Vec<_> = (0..4).map(|n| life(n, if n < 3 { Split::Train } else { Split::Test })).collect();
         let vocabulary = Vocabulary::default();
         std::fs::write(folder.join("vocabulary.json"), serde_json::to_string(&vocabulary).unwrap()).unwrap();
         let identity = format!("patient,key,birth_date,split\np3,{},1950-01-01,test\n", "03".repeat(16));
         std::fs::write(folder.join("identity.csv"), identity).unwrap();
-        Dataset {
-            format: SHARD_FORMAT,
-            patients: [(Split::Train, 3), (Split::Test, 1)].into(),
-            events: 408,
-            shards: vec!["0000.zst".into()],
-            sha256: "0123".into(),
-            folder: folder.to_owned(),
-        }
+        dataset(folder, &facts, &["kg"], &patients)
     }
 
     fn written(folder: &Path, labels: BTreeMap<Split, PathBuf>) -> anyhow::Result<Export> {
         let days =
             IndexDays { labels, per_training_patient: 6, per_patient: 3, within_years: 26, by_length: false, seed: 1 };
         let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
-        export(&dataset(folder), &phenotypes, &days, &folder.join("out"), &ProgressBar::hidden())
+        export(&population(folder), &phenotypes, &days, &folder.join("out"), &ProgressBar::hidden())
     }
 
     fn rows(folder: &Path, split: &str) -> Vec<csv::StringRecord> {

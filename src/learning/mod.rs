@@ -14,5 +14,7 @@ pub mod pairs;
 pub mod planted;
 pub mod probe;
 pub mod shard;
+#[cfg(test)]
+mod toy;
 pub mod train;
 pub mod truncate;

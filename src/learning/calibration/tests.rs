@@ -1,18 +1,13 @@
 //! What `calibrate` refuses, on the shipped package.
 
 use super::calibrate;
-use crate::learning::shard::{SHARD_FORMAT, Shard, Split};
+use crate::learning::shard::Split;
+use crate::learning::toy::dataset;
 use std::path::Path;
 
 fn refusal(split: Split, out: &Path) -> String {
     let folder = tempfile::tempdir().unwrap();
-    let shard = Shard { format: SHARD_FORMAT, facts: Vec::new(), units: Vec::new(), patients: Vec::new() };
-    std::fs::create_dir_all(folder.path().join("shards")).unwrap();
-    std::fs::write(folder.path().join("shards/0000.zst"), shard.to_bytes().unwrap()).unwrap();
-    let about = serde_json::json!({
-        "format": SHARD_FORMAT, "patients": {}, "events": 0, "shards": ["0000.zst"], "sha256": "ab",
-    });
-    std::fs::write(folder.path().join("dataset.json"), about.to_string()).unwrap();
+    dataset(folder.path(), &[], &[], &[]);
     let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/prodrome-s");
     calibrate(&model, folder.path(), split, out, &|_| ()).unwrap_err().to_string()
 }

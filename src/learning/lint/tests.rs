@@ -3,13 +3,13 @@
 use super::checks::all;
 use super::survey::Survey;
 use super::{Check, Report, Severity, before_training, lint};
-use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split, hex};
+use crate::learning::shard::{Dataset, PatientRow, Split};
+use crate::learning::toy::{dataset, events, key};
 use crate::patient_record::timeline::{Kind, Sex};
 use crate::prediction::phenotype::{DEFAULT, Phenotypes};
 use crate::prediction::vocabulary::Fact;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// What one event is, before it has an index.
@@ -63,43 +63,29 @@ fn world() -> Vec<Toy> {
 }
 
 /// Writes a world as `ingest` would.
-fn dataset(folder: &Path, world: &[Toy]) -> Dataset {
+fn written(folder: &Path, world: &[Toy]) -> Dataset {
     let (mut facts, mut patients) = (Vec::<Fact>::new(), Vec::new());
     for (number, life) in world.iter().enumerate() {
         let mut sorted = life.events.clone();
         sorted.sort_by_key(|event| event.day);
-        let mut before = 0;
-        let mut events = Vec::new();
-        for event in sorted {
+        let happening = |event: Event| {
             let fact = facts.iter().position(|known| *known == event.fact).unwrap_or_else(|| {
                 facts.push(event.fact.clone());
                 facts.len() - 1
             });
-            let number = event.number.map(|value| (0, value));
-            events.push(EventRow { after_days: event.day - before, fact: fact as u32, number });
-            before = event.day;
-        }
-        let mut key = [0; 16];
-        key[..8].copy_from_slice(&(number as u64).to_le_bytes());
+            (event.day, fact as u32, event.number.map(|value| (0, value)))
+        };
+        let events = events(sorted.into_iter().map(happening).collect());
         let sex = if number % 2 == 0 { Sex::Female } else { Sex::Male };
         let (split, follow_up_end, death) = (life.split, life.follow_up_end, life.death);
-        patients.push(PatientRow { key, split, sex, follow_up_end, death, events });
+        patients.push(PatientRow { key: key(number as u16), split, sex, follow_up_end, death, events });
     }
-    let shard = Shard { format: SHARD_FORMAT, facts, units: vec!["%".into()], patients };
-    let bytes = shard.to_bytes().unwrap();
-    std::fs::create_dir_all(folder.join("shards")).unwrap();
-    std::fs::write(folder.join("shards/0000.zst"), &bytes).unwrap();
-    let sha256 = hex(&Sha256::digest(Sha256::digest(&bytes)));
-    let about = serde_json::json!({
-        "format": SHARD_FORMAT, "patients": {}, "events": 0, "shards": ["0000.zst"], "sha256": sha256,
-    });
-    std::fs::write(folder.join("dataset.json"), about.to_string()).unwrap();
-    Dataset::open(folder).unwrap()
+    dataset(folder, &facts, &["%"], &patients)
 }
 
 fn looked_at(world: &[Toy]) -> Report {
     let folder = tempfile::tempdir().unwrap();
-    lint(&dataset(folder.path(), world), &Phenotypes::parse(DEFAULT).unwrap(), &[]).unwrap()
+    lint(&written(folder.path(), world), &Phenotypes::parse(DEFAULT).unwrap(), &[]).unwrap()
 }
 
 /// The world with a leak is stopped by this check and by no other; gives the evidence.
@@ -321,7 +307,7 @@ fn a_key_that_predicts_a_negative_control_stops_a_run() {
 fn a_run_is_stopped_with_the_remedy_and_goes_on_where_the_finding_is_accepted() {
     let (folder, run) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let world = planted(|_, life| life.events.insert(0, event(-9, Kind::Condition, "S:101")));
-    dataset(folder.path(), &world);
+    written(folder.path(), &world);
     let refused = before_training(folder.path(), DEFAULT, run.path(), &[]).unwrap_err().to_string();
     assert!(refused.contains("--accept-finding future-dated"), "{refused}");
     let report = before_training(folder.path(), DEFAULT, run.path(), &[Check::FutureDated]).unwrap();
@@ -337,7 +323,7 @@ fn a_survey_does_not_depend_on_the_order_of_lives() {
     let phenotypes = Phenotypes::parse(DEFAULT).unwrap();
     let mut turned = world();
     turned.reverse();
-    let of = |folder: &Path, world: &[Toy]| Survey::of(&dataset(folder, world), &phenotypes).unwrap();
+    let of = |folder: &Path, world: &[Toy]| Survey::of(&written(folder, world), &phenotypes).unwrap();
     let (a, b) = (of(one.path(), &world()), of(two.path(), &turned));
     let texts = |survey: &Survey| survey.keys.iter().map(|key| key.text.clone()).collect::<Vec<_>>();
     assert_eq!(texts(&a), texts(&b));

@@ -1,14 +1,15 @@
 //! A pair's figures on lives whose truth is known, with a reader that looks for one key.
 
 use super::{DAYS_PER_LIFE, Patients, fit_pairs, moments};
-use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split};
+use crate::learning::shard::{Dataset, PatientRow, Split};
+use crate::learning::toy::{dataset, events, fact, key, vocabulary};
 use crate::learning::train::lives::{Life, Words, lives};
 use crate::patient_record::timeline::{Kind, Sex};
 use crate::prediction::answer::Abstention;
 use crate::prediction::network::{BINS, Hazards, Reader, Reading};
 use crate::prediction::package::FittedPair;
 use crate::prediction::phenotype::Phenotypes;
-use crate::prediction::vocabulary::{Fact, KeyEntry, Vocabulary};
+use crate::prediction::vocabulary::Fact;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::Path;
@@ -55,7 +56,6 @@ within_days = 30
 const WITHIN_YEARS: u32 = 40;
 
 fn facts() -> Vec<Fact> {
-    let fact = |kind, code: &str| Fact { kind, code: code.into(), value: None, display: String::new() };
     vec![
         fact(Kind::Condition, "S:1"),
         fact(Kind::Encounter, "IMP"),
@@ -77,31 +77,16 @@ fn row(number: u16, split: Split, rng: &mut ChaCha8Rng) -> PatientRow {
             days.push((day + 15, 3));
         }
     }
-    let mut before = 0;
-    let event = |(day, fact)| {
-        let event = EventRow { after_days: day - before, fact, number: None };
-        before = day;
-        event
-    };
-    days.sort_unstable();
-    let events = days.into_iter().map(event).collect();
-    let key = std::array::from_fn(|byte| if byte < 2 { number.to_le_bytes()[byte] } else { 0 });
+    let events = events(days.into_iter().map(|(day, fact)| (day, fact, None)).collect());
     let sex = if number % 4 < 2 { Sex::Female } else { Sex::Male };
-    PatientRow { key, split, sex, follow_up_end: 50 * 365, death: None, events }
+    PatientRow { key: key(number), split, sex, follow_up_end: 50 * 365, death: None, events }
 }
 
-fn dataset(folder: &Path) -> Dataset {
+fn population(folder: &Path) -> Dataset {
     let mut rng = ChaCha8Rng::seed_from_u64(4);
     let splits = [Split::Train, Split::Validation, Split::Calibration];
-    let patients = (0..120).map(|number| row(number, splits[usize::from(number) % 3], &mut rng)).collect();
-    let shard = Shard { format: SHARD_FORMAT, facts: facts(), units: Vec::new(), patients };
-    std::fs::create_dir_all(folder.join("shards")).unwrap();
-    std::fs::write(folder.join("shards/0000.zst"), shard.to_bytes().unwrap()).unwrap();
-    let about = serde_json::json!({
-        "format": SHARD_FORMAT, "patients": {}, "events": 0, "shards": ["0000.zst"], "sha256": "ab",
-    });
-    std::fs::write(folder.join("dataset.json"), about.to_string()).unwrap();
-    Dataset::open(folder).unwrap()
+    let patients: Vec<_> = (0..120).map(|number| row(number, splits[usize::from(number) % 3], &mut rng)).collect();
+    dataset(folder, &facts(), &[], &patients)
 }
 
 /// Sees who is frail: the first key. Its risks are too high, so that a line has something to set right.
@@ -126,10 +111,9 @@ impl Reader for SeesTheFrail {
 /// Runs a test on the lives of the three splits.
 fn with_lives(test: impl FnOnce(&Phenotypes, [&[Life]; 3])) {
     let folder = tempfile::tempdir().unwrap();
-    let dataset = dataset(folder.path());
+    let dataset = population(folder.path());
     let phenotypes = Phenotypes::parse(DEFINED).unwrap();
-    let key = |fact: &Fact| KeyEntry { key: fact.key(), kind: fact.kind, display: String::new(), patients: 9 };
-    let vocabulary = Vocabulary::new(facts()[..2].iter().map(key).collect(), vec![], vec![]);
+    let vocabulary = vocabulary(&facts()[..2]);
     let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: 1 };
     let of = |split| lives(&dataset, split, &words, &|_| ()).unwrap();
     let splits = [of(Split::Train), of(Split::Calibration), of(Split::Validation)];

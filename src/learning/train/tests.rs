@@ -5,7 +5,8 @@ use super::lives::{Words, lives};
 use super::run::{BEST, CHECKPOINT, RunFile};
 use super::settings::{Data, FactsShape, ReaderKind, Schedule, Shape, TrainSettings};
 use super::train;
-use crate::learning::shard::{Dataset, EventRow, PatientRow, SHARD_FORMAT, Shard, Split, hex};
+use crate::learning::shard::{Dataset, EventRow, PatientRow, Split};
+use crate::learning::toy::{dataset, fact};
 use crate::patient_record::timeline::{Kind, Sex};
 use crate::prediction::model::known_keys;
 use crate::prediction::network::transformer::{Dropout, Pass};
@@ -19,7 +20,6 @@ use candle_core::{Device, Tensor, Var};
 use fused_ops::{Bf16Unit, HazardTargets, Precision, bf16_unit, hazard_loss, set_cross_entropy};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use sha2::{Digest, Sha256};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -256,18 +256,10 @@ fn the_influence_of_a_small_part_of_a_day_is_what_leaving_it_out_changes() {
 }
 
 /// A dataset folder with lives drawn by chance, in the form that `ingest` writes.
-fn toy_dataset(folder: &Path) {
+fn toy_dataset(folder: &Path) -> Dataset {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let facts = CODES
-        .iter()
-        .map(|(code, kind, display)| Fact {
-            kind: *kind,
-            code: (*code).into(),
-            value: None,
-            display: (*display).into(),
-        })
-        .collect();
-    let patients = (0..24_u8)
+    let facts = CODES.map(|(code, kind, display)| Fact { display: display.into(), ..fact(kind, code) });
+    let patients: Vec<_> = (0..24_u8)
         .map(|number| {
             let events = (0..120)
                 .map(|i| {
@@ -281,25 +273,14 @@ fn toy_dataset(folder: &Path) {
             PatientRow { key: [number; 16], split, sex, follow_up_end: 26_000, death: None, events }
         })
         .collect();
-    let shard = Shard { format: SHARD_FORMAT, facts, units: vec!["%".into()], patients };
-    let bytes = shard.to_bytes().unwrap();
-    std::fs::create_dir_all(folder.join("shards")).unwrap();
-    std::fs::write(folder.join("shards/0000.zst"), &bytes).unwrap();
     std::fs::write(folder.join("vocabulary.json"), serde_json::to_string(&vocabulary()).unwrap()).unwrap();
-    let sha256 = hex(&Sha256::digest(Sha256::digest(&bytes)));
-    let dataset = serde_json::json!({
-        "format": SHARD_FORMAT, "patients": {"train": 18, "validation": 6}, "events": 2880,
-        "shards": ["0000.zst"], "sha256": sha256,
-    });
-    std::fs::write(folder.join("dataset.json"), dataset.to_string()).unwrap();
-    Dataset::open(folder).unwrap();
+    dataset(folder, &facts, &["%"], &patients)
 }
 
 #[test]
 fn a_share_of_the_days_to_learn_from_are_occasions_and_the_rest_are_ordinary_ones() {
     let folder = tempfile::tempdir().unwrap();
-    toy_dataset(folder.path());
-    let dataset = Dataset::open(folder.path()).unwrap();
+    let dataset = toy_dataset(folder.path());
     let (vocabulary, phenotypes) = (vocabulary(), Phenotypes::parse(DEFAULT).unwrap());
     let words = Words { vocabulary: &vocabulary, phenotypes: &phenotypes, text_buckets: 1 };
     let lives = lives(&dataset, Split::Train, &words, &|_| ()).unwrap();
