@@ -27,8 +27,9 @@ pub struct Course {
     /// Everything that was read; also what was known only after an earlier moment.
     pub timeline: Arc<Timeline>,
     pub now: Assessment,
-    /// As of the end of the days of its last visits, the oldest first.
-    pub earlier: Vec<Assessment>,
+    /// As of the end of the days of its last visits, the oldest first; `None`: they could not be assessed, as when the
+    /// model was busy, which takes nothing from `now`.
+    pub earlier: Option<Vec<Assessment>>,
 }
 
 /// Reads a chart once and assesses it now and at its last visits, every outcome, with the evidence of those that a live
@@ -43,12 +44,22 @@ pub async fn assess_course(
     asker: &Asker,
 ) -> Result<Course, AssessError> {
     let charted = chart::read(parts, source, as_of).await?;
-    let past = at_visits(parts, &charted, as_of).await?;
     let asked = request(as_of);
     let now = judge(parts, &charted, &asked, page(parts), asker);
-    let earlier = past.iter().map(|(moment, charted)| judge_past(parts, charted, *moment, asker));
-    let (now, earlier) = tokio::try_join!(now, try_join_all(earlier))?;
-    Ok(Course { timeline: charted.timeline, now, earlier })
+    let (now, earlier) = tokio::join!(now, judge_visits(parts, &charted, as_of, asker));
+    let earlier = earlier.inspect_err(|error| tracing::warn!(%error, "a page is shown without its trend")).ok();
+    Ok(Course { now: now?, timeline: charted.timeline, earlier })
+}
+
+/// The chart as of its last visits, while the model already thinks about now.
+async fn judge_visits(
+    parts: &Arc<HookParts>,
+    charted: &Charted,
+    as_of: Second,
+    asker: &Asker,
+) -> Result<Vec<Assessment>, AssessError> {
+    let past = at_visits(parts, charted, as_of).await?;
+    try_join_all(past.iter().map(|(moment, charted)| judge_past(parts, charted, *moment, asker))).await
 }
 
 async fn judge_past(

@@ -71,19 +71,23 @@ pub async fn show(
 /// The page of a chart that was read and assessed.
 pub fn page(course: &Course, catalogue: &Catalogue, context: &PageContext) -> Markup {
     let drawn = Drawn::new(course, catalogue, context);
+    let entries = timeline::entries(&course.timeline, course.now.as_of);
+    let span = timeline::Span::of(&entries, &course.timeline, course.now.as_of);
     frame::frame(
         "Outlook",
         &html! {
             (patient(&course.now, &course.timeline))
             (outlook::headline(&drawn))
             (feedback::of_launch_card(&drawn))
-            (record(&drawn))
+            (record(&drawn, &entries, &span))
             (outlook::in_detail(&drawn))
             (outlook::below_threshold(&drawn))
             (outlook::not_shown(&drawn))
             (missing::missing(&drawn))
             (about(&drawn))
             @if let Some(session) = &context.session { section .panel .session aria-label="This session" { (session) } }
+            // Most of the page's bytes, and nothing that is seen: last, so that all else stands there first.
+            (timeline::data(&entries, &span))
         },
     )
 }
@@ -131,10 +135,7 @@ fn age(birth: Second, as_of: Second) -> Option<i32> {
 }
 
 /// The record as a picture, with the keys that move it.
-fn record(drawn: &Drawn<'_>) -> Markup {
-    let (chart, as_of) = (&drawn.course.timeline, drawn.course.now.as_of);
-    let entries = timeline::entries(chart, as_of);
-    let span = timeline::Span::of(&entries, chart, as_of);
+fn record(drawn: &Drawn<'_>, entries: &[timeline::Entry], span: &timeline::Span) -> Markup {
     html! {
         section .panel #record aria-labelledby="record-title" {
             div .panel-head {
@@ -147,7 +148,7 @@ fn record(drawn: &Drawn<'_>) -> Markup {
                     button type="button" data-zoom="all" { "Whole life" }
                 }
             }
-            (timeline::picture(&entries, &span, &drawn.marks))
+            (timeline::picture(entries, span, &drawn.marks))
             p #timeline-keys .quiet .keys hidden {
                 "Arrow keys move, plus and minus zoom, 0 shows the whole life; with a mouse, hover, and Ctrl with the wheel zooms."
                 @if !drawn.marks.is_empty() { " Circles: the evidence below." }
@@ -158,9 +159,8 @@ fn record(drawn: &Drawn<'_>) -> Markup {
             }
             details {
                 summary { "The record as a table" }
-                (timeline::years(&entries))
+                (timeline::years(entries))
             }
-            (timeline::data(&entries, &span))
         }
     }
 }

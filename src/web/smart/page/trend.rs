@@ -10,12 +10,15 @@ const WIDTH: f64 = 150.0;
 const HEIGHT: f64 = 40.0;
 const EDGE: f64 = 5.0;
 
-/// A line through the estimates, with first and last in words; nothing where there is no earlier one.
+/// A line through the estimates, with first and last in words; nothing where there was no earlier visit.
 pub fn trend(course: &Course, phenotype: &str, horizon_days: u32) -> Markup {
-    let moments = course.earlier.iter().chain(Some(&course.now));
+    let Some(earlier) = &course.earlier else {
+        return html! { p .quiet { "How it moved could not be computed just now; opening the page again may tell." } };
+    };
+    let moments = earlier.iter().chain(Some(&course.now));
     let points: Vec<(Second, f64)> =
         moments.filter_map(|one| Some((one.as_of, estimate(one, phenotype, horizon_days)?))).collect();
-    let silent = course.earlier.iter().filter(|one| estimate(one, phenotype, horizon_days).is_none()).count();
+    let silent = earlier.iter().filter(|one| estimate(one, phenotype, horizon_days).is_none()).count();
     html! {
         @if let [first, .., last] = points.as_slice() {
             div .trend {

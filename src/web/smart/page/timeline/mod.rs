@@ -9,6 +9,6 @@ mod picture;
 mod years;
 
 pub use data::data;
-pub use lanes::{Span, day_of, entries, lane_of};
+pub use lanes::{Entry, Span, day_of, entries, lane_of};
 pub use picture::{Mark, civil, picture};
 pub use years::years;
