@@ -7,6 +7,7 @@ mod command;
 mod faults;
 mod feedback;
 mod hooks;
+mod openapi;
 mod ours;
 mod prefetch;
 mod quirks;
