@@ -83,7 +83,7 @@ impl AuthorizationServer {
         Ok(Self {
             issuer: issuer.to_owned(),
             audiences: vec![format!("{issuer}/fhir")],
-            clients: Clients::new(registered, &format!("{issuer}/token"))?,
+            clients: Clients::new(registered, issuer)?,
             launches: Launches::default(),
             choices: Expiring::default(),
             codes: Codes::default(),
