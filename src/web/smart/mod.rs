@@ -12,6 +12,7 @@ mod logout;
 pub mod page;
 mod pages;
 mod patient;
+mod reasons;
 mod refused;
 mod session;
 
@@ -54,6 +55,8 @@ pub struct SmartApp {
     policy: HeaderValue,
     /// Where a patient is shown.
     patient_url: String,
+    /// Below it, why none is.
+    refused_url: String,
 }
 
 /// Where EHRs launch the app; `None` where none knows it.
@@ -84,6 +87,7 @@ impl SmartApp {
             policy: HeaderValue::from_str(&format!("{CONTENT_POLICY} {framing}"))
                 .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
             patient_url: format!("{public}/smart/patient"),
+            refused_url: format!("{public}/smart/refused"),
         }))
     }
 
@@ -105,6 +109,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(open("/standalone", launch::standalone))
         .service(open("/launch", launch::launch))
         .service(open("/callback/{registration}", callback::callback))
+        .service(open("/refused/{reason}", reasons::page))
         .service(open("/patient", patient::patient))
         .service(submit("/feedback", feedback::feedback))
         .service(submit("/logout", logout::logout))
