@@ -34,7 +34,7 @@ async fn asked_of(ehr: &SandboxEhr, request: &HttpRequest, body: &[u8]) -> Resul
             }
         }
         None => {
-            let client = ehr.authorization.clients.authenticate(request.headers(), &form).await?;
+            let client = ehr.authorization.clients.authenticate(request.headers(), &form, request.path()).await?;
             if !client.is_confidential() {
                 return Err(Refused::Client);
             }
@@ -67,7 +67,7 @@ pub async fn revoke(ehr: Ehr, request: HttpRequest, body: web::Bytes) -> HttpRes
     let Some(form) = Form::read(&body) else {
         return Refused::Request("a parameter is there twice, or the body is too long").answer();
     };
-    match ehr.authorization.clients.authenticate(request.headers(), &form).await {
+    match ehr.authorization.clients.authenticate(request.headers(), &form, request.path()).await {
         Ok(client) => {
             ehr.authorization.tokens.revoke(form.get("token").unwrap_or_default(), &client.id, clock::now());
             HttpResponse::Ok().insert_header(NO_CACHE).finish()

@@ -84,7 +84,7 @@ impl AuthorizationServer {
         Ok(Self {
             issuer: issuer.to_owned(),
             accepted_by: Vec::new(),
-            clients: Clients::new(registered, &format!("{issuer}/token"))?,
+            clients: Clients::new(registered, issuer)?,
             launches: Launches::default(),
             choices: Expiring::default(),
             codes: Codes::default(),

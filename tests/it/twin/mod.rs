@@ -8,6 +8,7 @@ mod faults;
 mod feedback;
 mod fhir_server;
 mod hooks;
+mod openapi;
 mod ours;
 mod prefetch;
 mod public_sandbox;
