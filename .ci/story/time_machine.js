@@ -30,8 +30,9 @@ async function travels(story, page, server) {
   const moments = await page.locator('#moments tbody tr').count();
   story.check(moments > 10 && moments <= 60, `${moments} visits were asked`);
   const calls = await answered(server.cds) - earlier;
-  // A busy machine may leave some unanswered; the page says how many.
-  story.check(calls >= moments * 0.9, `the server counts ${calls} answered calls`);
+  // A busy machine may leave some unanswered; the page says which.
+  const silent = await page.locator('#moments tbody tr', { hasText: 'not answered' }).count();
+  story.check(silent < moments / 2 && calls >= moments - silent, `the server counts ${calls} answered calls, the page ${moments - silent}`);
   const ahead = page.locator('.curve figcaption').filter({ hasText: 'later' });
   story.check(await ahead.count() > 0, 'a disease was seen before the record named it');
   const told = (await ahead.first().innerText()).replaceAll('\n', ' ');
