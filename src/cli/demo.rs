@@ -202,7 +202,7 @@ pub async fn start_with(
     let clients = demo_clients::all(&cds, arguments.backend_jwks.as_deref(), arguments.clients.as_deref())?;
     let ehr = SandboxEhr::new(charts, cds.clone(), page.clone(), clients)?
         .signing_with(arguments.signature.made())
-        .accepted_by(&cds);
+        .accepted_by(&format!("{cds}/fhir"));
     let ehr = if arguments.open_fhir { ehr.open() } else { ehr };
     let settings = settings_of(bound.address, &folder, &page)?;
     make_keys(&settings, &folder)?;
@@ -260,8 +260,8 @@ fn database_folder(data: Option<&Path>) -> Result<(PathBuf, Option<TempDir>), De
 }
 
 /// The settings of a demo: what was shipped and development mode, under the environment; the arguments win. The sandbox
-/// EHR at `page` is the client whose calls are verified and whose FHIR server may be read, and the EHR that knows
-/// our app.
+/// EHR at `page` is the client whose calls are verified and whose FHIR server may be read, the EHR that knows our app, and
+/// the authorization server whose tokens our own API takes: it is asked about each, as that app.
 fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings, SettingsError> {
     let set = |key: &str, value: String| (format!("PRODROME__{key}"), value);
     let path = |key: &str, path: PathBuf| set(key, path.display().to_string());
@@ -280,9 +280,15 @@ fn settings_of(bind: SocketAddr, database: &Path, page: &str) -> Result<Settings
         demo_clients::REGISTRATION,
         demo_clients::APP
     );
+    let tokens = format!(
+        "[{{ name = \"sandbox-ehr\", issuer = \"{page}\", fhir_server = \"{page}/fhir\", client_id = \"{}\", \
+         introspection_url = \"{page}/introspect\", token_url = \"{page}/token\", authorize_url = \"{page}/authorize\" }}]",
+        demo_clients::APP
+    );
     let arguments = [
         set("CDS_CLIENT", ehr),
         set("EHR", app),
+        set("AUTHORIZATION_SERVER", tokens),
         set("SERVER__MODE", "development".to_owned()),
         set("SERVER__BIND", bind.to_string()),
         set("SERVER__PUBLIC_URL", address_of(bind)),
@@ -306,7 +312,9 @@ impl Demonstration {
         let (page, cds) = (&self.page, &self.cds);
         say!("  Ready in {:.1} s with {} patients.\n", begun.elapsed().as_secs_f64(), self.patients);
         say!("  Sandbox EHR        {page}");
-        say!("  CDS Hooks server   {cds}/cds-services\n");
+        say!("  CDS Hooks server   {cds}/cds-services");
+        say!("  Our own API        {cds}/docs");
+        say!("                     without a token, as in development; tokens of the sandbox EHR are checked\n");
         if let Some(id) = &self.example {
             say!("  One call from another terminal:\n");
             say!(

@@ -127,6 +127,12 @@ pub fn is_web_address(url: &str) -> bool {
     url.starts_with("https://") || url.starts_with("http://")
 }
 
+/// Whether markdown holds raw HTML.
+pub fn holds_html(markdown: &str) -> bool {
+    Parser::new_ext(markdown, Options::ENABLE_TABLES | Options::ENABLE_STRIKETHROUGH)
+        .any(|event| matches!(event, Event::Html(_) | Event::InlineHtml(_)))
+}
+
 /// Card markdown as HTML. Raw HTML in it is shown as the text it is, images and odd links are left out,
 /// and table cells carry no inline style, so that nothing of a card can act on the page.
 pub fn rendered(markdown: &str) -> PreEscaped<String> {

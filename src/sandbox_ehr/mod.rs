@@ -190,9 +190,9 @@ impl SandboxEhr {
         format!("{}/.well-known/jwks.json", self.page_base)
     }
 
-    /// Base address of the FHIR server.
+    /// Base address of the FHIR server. Looks at the desk, which must not be held.
     pub fn fhir_base(&self) -> String {
-        format!("{}/fhir", self.page_base)
+        self.desk().switches.fhir_base(&self.page_base)
     }
 
     fn chart(&self, id: &str) -> Option<&Chart> {
@@ -212,6 +212,7 @@ impl SandboxEhr {
                 .app_data(ehr.clone())
                 .app_data(web::Data::new(awc::Client::default()))
                 .wrap(from_fn(fhir::faults))
+                .wrap(from_fn(fhir::tenants))
                 .wrap(from_fn(fhir::pages))
                 .wrap(headers)
                 .wrap(Compress::default())

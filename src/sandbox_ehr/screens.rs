@@ -1,10 +1,11 @@
 //! The addresses of the workflow screens, of the behavior panel and of the journal: forms in, pages out.
 
 use super::SandboxEhr;
+use super::chart::Chart;
 use super::hook_call::{self, Manner, Wanted};
 use super::pages::{self, Drawing, Opening, Screen};
 use super::routes::{is_from_elsewhere, no_such_patient, page, wants_part};
-use super::twin::{Asked, Faults, FhirFault, Hook, Profile};
+use super::twin::{Asked, Faults, FhirFault, Hook, Kind, Profile};
 use crate::platform::clock;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -50,8 +51,20 @@ fn shown(ehr: &SandboxEhr, place: &(String, String), status: u16, answer: Option
     page(status, &pages::screen(screen, chart, opening, &desk.drafts, &desk.signed, answer))
 }
 
-async fn show(ehr: Ehr, place: Place) -> HttpResponse {
-    shown(&ehr, &place, 200, None)
+/// Some EHRs fire order-select here already.
+async fn show(ehr: Ehr, client: web::Data<Client>, place: Place) -> HttpResponse {
+    let early = {
+        let desk = ehr.desk();
+        let nothing_drafted = !desk.basket(&place.0).drafts.iter().any(|draft| Kind::Order.holds(draft));
+        desk.switches.selects_before_choosing && nothing_drafted && Screen::parse(&place.1) == Some(Screen::Orders)
+    };
+    match ehr.chart(&place.0).filter(|_| early) {
+        Some(chart) => {
+            let said = fired(&ehr, &client, chart, Hook::OrderSelect, Asked::default()).await;
+            shown(&ehr, &place, 200, Some(&said))
+        }
+        None => shown(&ehr, &place, 200, None),
+    }
 }
 
 #[derive(Deserialize)]
@@ -96,7 +109,7 @@ async fn add(ehr: Ehr, place: Place, form: web::Form<NewDraft>, request: HttpReq
     if ehr.chart(&place.0).is_none() || !here {
         return no_such_screen();
     }
-    let added = ehr.desk().basket_mut(&place.0).add(form.resource(), &place.0);
+    let added = ehr.desk().add_draft(&place.0, form.resource());
     match added {
         Ok(_) => back(&place),
         Err(why) => shown(&ehr, &place, 400, Some(&pages::failure(&why.to_string()))),
@@ -154,17 +167,22 @@ async fn fire(
     let Some(chart) = ehr.chart(&place.0) else { return no_such_patient() };
     let Some(hook) = Hook::parse(&form.hook) else { return no_such_screen() };
     let asked = Asked { performer: form.performer.clone(), tasks: true, ..Asked::default() };
+    let answer = fired(&ehr, &client, chart, hook, asked).await;
+    if wants_part(&request) { page(200, &answer) } else { shown(&ehr, &place, 200, Some(&answer)) }
+}
+
+/// Fires a hook: what the services said.
+async fn fired(ehr: &SandboxEhr, client: &Client, chart: &Chart, hook: Hook, asked: Asked) -> Markup {
     let wanted = Wanted { hook, manner: Manner { asked, ..Manner::default() }, service: None };
     let own_reasons = ehr.desk().switches.own_reasons.clone();
-    let answer = match hook_call::fire(&ehr, &client, chart, &wanted).await {
+    match hook_call::fire(ehr, client, chart, &wanted).await {
         Ok(round) => {
             let drawing =
                 Drawing { patient: &chart.id, page_base: &ehr.page_base, ready_made: None, own_reasons: &own_reasons };
             pages::calls(&drawing, &round)
         }
         Err(error) => pages::failure(&error.to_string()),
-    };
-    if wants_part(&request) { page(200, &answer) } else { shown(&ehr, &place, 200, Some(&answer)) }
+    }
 }
 
 async fn behavior(ehr: Ehr) -> HttpResponse {

@@ -2,8 +2,13 @@
 //! Each entry says where its resource is and why it is there. Resources keep their own text.
 
 use super::chart::Resource;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::value::RawValue;
+
+/// What names the search in an opaque link, as HAPI FHIR calls it.
+pub const OPAQUE: &str = "_getpages";
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -22,6 +27,25 @@ pub struct Searchset<'a> {
 pub struct Link {
     pub relation: &'static str,
     pub url: String,
+}
+
+impl Link {
+    /// The way to a page of a search, `Type?name=value` without paging; `server` is a base without a final slash.
+    pub fn to(relation: &'static str, server: &str, search: &str, (before, count): (usize, usize)) -> Self {
+        let between = if search.ends_with('?') { "" } else { "&" };
+        Self { relation, url: format!("{server}/{search}{between}_count={count}&_page={before}") }
+    }
+
+    /// The same as some servers write it: at the base, and opaque.
+    pub fn opaque(relation: &'static str, server: &str, search: &str, (before, count): (usize, usize)) -> Self {
+        let name = URL_SAFE_NO_PAD.encode(search);
+        Self { relation, url: format!("{server}?{OPAQUE}={name}&_count={count}&_page={before}") }
+    }
+}
+
+/// The search that an opaque link stands for.
+pub fn meant_by(name: &str) -> Option<String> {
+    String::from_utf8(URL_SAFE_NO_PAD.decode(name).ok()?).ok()
 }
 
 #[derive(Serialize)]

@@ -29,7 +29,7 @@ impl Interaction {
         }
     }
 
-    /// What a word of version 1 means; `None`: it is none, which letters are read from.
+    /// What a word of version 1 means; `None`: it is no such word.
     fn of_word(word: &str) -> Option<Vec<Self>> {
         Some(match word {
             "read" => vec![Self::Read, Self::Search],

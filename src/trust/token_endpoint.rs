@@ -1,4 +1,5 @@
-//! One request to an EHR's token endpoint (RFC 6749, section 3.2): a form there, JSON back, within limits.
+//! One request to an EHR's token endpoint (RFC 6749, section 3.2) or to one that ends tokens (RFC 7009): a form there, JSON
+//! or nothing back, within limits.
 //!
 //! Asks only the address it is told, follows no redirection, and repeats nothing of an answer but the known words for
 //! errors.
@@ -14,17 +15,20 @@ use tokio::time::timeout;
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// The same where somebody waits for nothing but politeness.
+const BRIEF: Duration = Duration::from_secs(2);
 const MOST_BYTES: usize = 64 * 1024;
 /// `client_assertion_type` of a client that signs (RFC 7523).
 pub const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
-/// What a token endpoint may say (RFC 6749, section 5.2); anything else it says is not repeated.
-const ERRORS: [&str; 6] = [
+/// What such an endpoint may say (RFC 6749, section 5.2; RFC 7009, section 2.2.1); anything else it says is not repeated.
+const ERRORS: [&str; 7] = [
     "invalid_request",
     "invalid_client",
     "invalid_grant",
     "unauthorized_client",
     "unsupported_grant_type",
     "invalid_scope",
+    "unsupported_token_type",
 ];
 
 thread_local! {
@@ -32,16 +36,16 @@ thread_local! {
     static CLIENT: Client = Client::builder().disable_redirects().disable_timeout().finish();
 }
 
-/// Why a token endpoint gave nothing.
+/// Why such an endpoint gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenEndpointError {
-    #[error("the token endpoint gave no whole answer within 5 s")]
+    #[error("the authorization server gave no whole answer in time")]
     TooSlow,
-    #[error("the token endpoint cannot be reached")]
+    #[error("the authorization server cannot be reached")]
     Unreachable,
-    #[error("the token endpoint answered {status} {code}")]
+    #[error("the authorization server answered {status} {code}")]
     Refused { status: u16, code: &'static str },
-    #[error("the token endpoint's answer has not the shape of a token response")]
+    #[error("the authorization server's answer has not the shape of a token response")]
     Misshapen,
 }
 
@@ -54,14 +58,20 @@ pub async fn ask<T: DeserializeOwned>(
     form: &[(&str, &str)],
     authorization: Option<&str>,
 ) -> Result<T, TokenEndpointError> {
-    timeout(PATIENCE, send(url, form, authorization)).await.unwrap_or(Err(TokenEndpointError::TooSlow))
+    let answer = timeout(PATIENCE, send(url, form, authorization)).await.unwrap_or(Err(TokenEndpointError::TooSlow));
+    serde_json::from_slice(&answer?).map_err(|_| TokenEndpointError::Misshapen)
 }
 
-async fn send<T: DeserializeOwned>(
-    url: &str,
-    form: &[(&str, &str)],
-    authorization: Option<&str>,
-) -> Result<T, TokenEndpointError> {
+/// Sends a form whose answer is no more than a yes. Runs on a web worker, where the client library lives.
+///
+/// # Errors
+/// When nothing came within two seconds, or a refusal.
+pub async fn tell(url: &str, form: &[(&str, &str)], authorization: Option<&str>) -> Result<(), TokenEndpointError> {
+    let answer = timeout(BRIEF, send(url, form, authorization)).await.unwrap_or(Err(TokenEndpointError::TooSlow));
+    answer.map(drop)
+}
+
+async fn send(url: &str, form: &[(&str, &str)], authorization: Option<&str>) -> Result<Vec<u8>, TokenEndpointError> {
     let mut request = CLIENT.with(|client| client.post(url)).insert_header((ACCEPT, "application/json"));
     if let Some(authorization) = authorization {
         request = request.insert_header((AUTHORIZATION, authorization));
@@ -75,10 +85,10 @@ async fn send<T: DeserializeOwned>(
     if status != StatusCode::OK {
         return Err(TokenEndpointError::Refused { status: status.as_u16(), code: code_of(&body) });
     }
-    serde_json::from_slice(&body).map_err(|_| TokenEndpointError::Misshapen)
+    Ok(body.to_vec())
 }
 
-/// The error of RFC 6749 that a refusal names.
+/// The known error that a refusal names.
 fn code_of(body: &[u8]) -> &'static str {
     #[derive(Deserialize)]
     struct Refusal {

@@ -172,7 +172,7 @@ fn assess_row(error: &AssessError) -> Row {
         AssessError::NotFhir => table::CHART_NOT_FHIR,
         AssessError::NoPatient | AssessError::SeveralPatients => table::WHICH_PATIENT,
         AssessError::PatientNotThere => table::PATIENT_NOT_THERE,
-        AssessError::PatientForbidden => table::PATIENT_FORBIDDEN,
+        AssessError::PatientForbidden | AssessError::TokenRefused => table::PATIENT_FORBIDDEN,
         AssessError::FhirServerAway => table::FHIR_SERVER_AWAY,
         AssessError::NoState => table::NO_STATE,
         AssessError::Ask(error) => ask_row(*error),

@@ -82,7 +82,8 @@ async fn fetch(
 fn no_patient(why: Unread) -> AssessError {
     match why {
         Unread::NotThere => AssessError::PatientNotThere,
-        Unread::Refused | Unread::Forbidden => AssessError::PatientForbidden,
+        Unread::Forbidden => AssessError::PatientForbidden,
+        Unread::Refused => AssessError::TokenRefused,
         _ => AssessError::FhirServerAway,
     }
 }

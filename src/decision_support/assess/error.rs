@@ -25,6 +25,9 @@ pub enum AssessError {
     /// 403
     #[error("the FHIR server does not let this token read the patient")]
     PatientForbidden,
+    /// 403
+    #[error("the FHIR server does not take this token, or not any more")]
+    TokenRefused,
     /// 502
     #[error("the FHIR server did not give the patient")]
     FhirServerAway,

@@ -178,7 +178,7 @@ impl AppOpened<'_> {
 
 /// The SMART app was not opened, or not any longer.
 pub struct AppRefused<'a> {
-    /// A stable word of `web/smart/refused.rs`.
+    /// A stable word of `web/smart/reasons.rs`.
     pub code: &'static str,
     pub status: u16,
     /// What went wrong, for the log; nothing of what the browser or the EHR sent.

@@ -7,13 +7,15 @@ document.addEventListener("submit", async (event) => {
   if (!part) return;
   event.preventDefault();
   const button = event.submitter;
+  // Before the button is disabled: a disabled one is no part of the form.
+  const body = new URLSearchParams(new FormData(form, button));
   button?.setAttribute("disabled", "");
   part.setAttribute("aria-busy", "true");
   try {
     const answer = await fetch(form.action, {
       method: "POST",
       headers: { "X-Part": "1" },
-      body: new URLSearchParams(new FormData(form, event.submitter)),
+      body,
     });
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     // A problem comes as a whole page: show what it says.

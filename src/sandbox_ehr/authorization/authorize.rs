@@ -157,7 +157,7 @@ fn authorize(ehr: &SandboxEhr, parameters: &[u8]) -> HttpResponse {
         Err(why) => return pages::refusal(why),
     };
     let server = &ehr.authorization;
-    let asked = match Asked::read(client, reply, server.fhir_base(), &form) {
+    let asked = match Asked::read(client, reply, &ehr.fhir_base(), &form) {
         Ok(asked) => asked,
         Err((reply, problem)) => return reply.refuse(problem),
     };

@@ -67,16 +67,17 @@ pub struct Clients {
 }
 
 impl Clients {
-    /// Those that may call the token endpoint at `token_endpoint`, to which assertions have to be addressed.
-    pub fn new(registered: Vec<Registration>, token_endpoint: &str) -> Result<Self, SettingsError> {
+    /// Those of the authorization server at `issuer`.
+    pub fn new(registered: Vec<Registration>, issuer: &str) -> Result<Self, SettingsError> {
         let (mut known, mut signing) = (HashMap::new(), Vec::new());
+        let token_endpoint = format!("{issuer}/token");
         for Registration { client_id, authentication, redirect_uris, launch_url, scope } in registered {
             for uri in &redirect_uris {
                 check_redirect(uri)?;
             }
             let method = match authentication {
                 Authentication::Keys(keys) => {
-                    signing.push(signer(&client_id, keys, token_endpoint));
+                    signing.push(signer(&client_id, keys, &token_endpoint));
                     Method::Assertion
                 }
                 Authentication::Secret(secret) => Method::Secret(Sha256::digest(secret).into()),
@@ -88,7 +89,7 @@ impl Clients {
                 return Err(settings::unusable("client_id", client_id, "two clients have it", remedy));
             }
         }
-        Ok(Self { known, trust: Trust::of(&signing, None, false)?, used: Expiring::default() })
+        Ok(Self { known, trust: Trust::of(&signing, Some(issuer.to_owned()), false)?, used: Expiring::default() })
     }
 
     pub fn find(&self, id: &str) -> Option<&Client> {
@@ -101,15 +102,15 @@ impl Clients {
         self.known.values().find(|client| client.launch_url.is_some() && client.launch_url.as_deref() == place)
     }
 
-    /// Who makes this request. In one way only, the one that was registered.
-    pub async fn authenticate(&self, headers: &HeaderMap, form: &Form) -> Result<&Client, Refused> {
+    /// Who makes this request to `path`. In one way only, the one that was registered.
+    pub async fn authenticate(&self, headers: &HeaderMap, form: &Form, path: &str) -> Result<&Client, Refused> {
         let header = headers.get(AUTHORIZATION).map(|header| header.to_str().unwrap_or_default());
         let (assertion, named) = (form.get("client_assertion"), form.get("client_id"));
         let client = match (header, assertion) {
             (Some(_), Some(_)) => return Err(Refused::Request("a client shows in one way who it is")),
             (Some(header), None) => self.by_secret(header),
             (None, Some(assertion)) if form.get("client_assertion_type") == Some(ASSERTION_TYPE) => {
-                self.by_assertion(assertion).await
+                self.by_assertion(assertion, path).await
             }
             (None, Some(_)) => None,
             (None, None) => named.and_then(|id| self.find(id)).filter(|client| client.method == Method::Public),
@@ -129,11 +130,12 @@ impl Clients {
         Some(client).filter(|client| is_it(client.method))
     }
 
-    /// An assertion that is good and used for the first time.
-    async fn by_assertion(&self, assertion: &str) -> Option<&Client> {
+    /// An assertion that is good and used for the first time, addressed to the token endpoint or to where it is used: RFC
+    /// 7523 asks for something that names this server, and clients differ.
+    async fn by_assertion(&self, assertion: &str, path: &str) -> Option<&Client> {
         let now = clock::now();
         let header = format!("Bearer {assertion}");
-        let verified: Verified = self.trust.verify(&[header.as_bytes()], "", now).await.ok()??;
+        let verified: Verified = self.trust.verify(&[header.as_bytes()], path, now).await.ok()??;
         let Verified { client, subject, jti, expires } = verified;
         let own = subject.is_some_and(|subject| subject == client.issuer);
         let ahead = expires - now.as_millisecond() as f64 / 1000.0;
@@ -145,7 +147,7 @@ impl Clients {
     }
 }
 
-/// An assertion is a token whose issuer is the client and whose audience is the token endpoint.
+/// An assertion is a token whose issuer is the client and whose audience is the token endpoint, or the address called.
 fn signer(client_id: &str, keys: KeySource, token_endpoint: &str) -> CdsClient {
     CdsClient {
         name: client_id.to_owned(),

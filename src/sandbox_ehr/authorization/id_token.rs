@@ -4,6 +4,7 @@
 use super::super::SandboxEhr;
 use super::scopes::has;
 use super::tokens::Grant;
+use super::user_address;
 use crate::trust::Signature;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -30,7 +31,7 @@ pub fn id_token(
         "iat": now, "exp": now + LIFE, "at_hash": URL_SAFE_NO_PAD.encode(half),
     });
     for asked in ["fhirUser", "profile"].into_iter().filter(|asked| has(&grant.scope, asked)) {
-        claims[asked] = ehr.authorization.user_address(user).into();
+        claims[asked] = user_address(ehr, user).into();
     }
     if let Some(nonce) = nonce {
         claims["nonce"] = nonce.into();

@@ -7,6 +7,7 @@ use super::form::Form;
 use super::refused::{NO_CACHE, Refused};
 use super::scopes::has;
 use super::tokens::Access;
+use super::user_address;
 use crate::platform::clock;
 use crate::trust::Level;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -33,7 +34,7 @@ async fn asked_of(ehr: &SandboxEhr, request: &HttpRequest, body: &[u8]) -> Resul
             }
         }
         None => {
-            let client = ehr.authorization.clients.authenticate(request.headers(), &form).await?;
+            let client = ehr.authorization.clients.authenticate(request.headers(), &form, request.path()).await?;
             if !client.is_confidential() {
                 return Err(Refused::Client);
             }
@@ -46,13 +47,14 @@ async fn asked_of(ehr: &SandboxEhr, request: &HttpRequest, body: &[u8]) -> Resul
 fn described(ehr: &SandboxEhr, access: Option<Access>) -> Value {
     let Some(Access { grant, issued, expires, .. }) = access else { return json!({"active": false}) };
     let server = &ehr.authorization;
+    let audiences: Vec<String> = [ehr.fhir_base()].into_iter().chain(server.accepted_by.iter().cloned()).collect();
     let mut described = json!({
         "active": true, "scope": grant.scope, "client_id": grant.client, "token_type": "Bearer",
-        "iss": server.issuer, "aud": server.audiences, "iat": issued.as_second(), "exp": expires.as_second(),
+        "iss": server.issuer, "aud": audiences, "iat": issued.as_second(), "exp": expires.as_second(),
         "sub": grant.user.map_or(grant.client.as_str(), |user| user.subject),
     });
     if let Some(user) = grant.user.filter(|_| has(&grant.scope, "fhirUser")) {
-        described["fhirUser"] = server.user_address(user).into();
+        described["fhirUser"] = user_address(ehr, user).into();
     }
     for (name, value) in grant.context.members() {
         described[name] = value;
@@ -65,7 +67,7 @@ pub async fn revoke(ehr: Ehr, request: HttpRequest, body: web::Bytes) -> HttpRes
     let Some(form) = Form::read(&body) else {
         return Refused::Request("a parameter is there twice, or the body is too long").answer();
     };
-    match ehr.authorization.clients.authenticate(request.headers(), &form).await {
+    match ehr.authorization.clients.authenticate(request.headers(), &form, request.path()).await {
         Ok(client) => {
             ehr.authorization.tokens.revoke(form.get("token").unwrap_or_default(), &client.id, clock::now());
             HttpResponse::Ok().insert_header(NO_CACHE).finish()

@@ -45,16 +45,22 @@ pub async fn open(
         need_patient_banner: Some(true),
     };
     let handle = ehr.authorization.give_launch(&client.id, context);
-    match launch_address(link, &ehr.fhir_base(), &handle) {
+    let plain_iss = ehr.desk().switches.plain_iss;
+    match launch_address(link, &ehr.fhir_base(), &handle, plain_iss) {
         Some(address) => HttpResponse::SeeOther().insert_header((LOCATION, address)).finish(),
         None => refusal("The address of this link cannot be opened."),
     }
 }
 
-/// The link's address with `iss` and `launch`; what it had in its query stays.
-fn launch_address(link: &Link, fhir: &str, handle: &str) -> Option<String> {
+/// The link's address with `iss` and `launch`; what it had in its query stays. `plain`: `iss` is not percent-encoded.
+fn launch_address(link: &Link, fhir: &str, handle: &str, plain: bool) -> Option<String> {
     let mut address = Url::parse(&link.url).ok().filter(|_| is_web_address(&link.url))?;
-    address.query_pairs_mut().append_pair("iss", fhir).append_pair("launch", handle);
+    if plain {
+        let before = address.query().map(|query| format!("{query}&")).unwrap_or_default();
+        address.set_query(Some(&format!("{before}iss={fhir}&launch={handle}")));
+    } else {
+        address.query_pairs_mut().append_pair("iss", fhir).append_pair("launch", handle);
+    }
     Some(address.into())
 }
 
@@ -72,9 +78,11 @@ mod tests {
             let link = serde_json::json!({"label": "l", "url": url, "type": "smart"});
             serde_json::from_value::<Link>(link).expect("a link")
         };
-        let address = launch_address(&link("https://app.example/launch?a=b#part"), "http://ehr:1/fhir", "x");
+        let address = |url: &str, plain| launch_address(&link(url), "http://ehr:1/fhir", "x", plain);
         let expected = "https://app.example/launch?a=b&iss=http%3A%2F%2Fehr%3A1%2Ffhir&launch=x#part";
-        assert_eq!(address.as_deref(), Some(expected));
-        assert_eq!(launch_address(&link("javascript:alert(1)"), "http://ehr:1/fhir", "x"), None);
+        assert_eq!(address("https://app.example/launch?a=b#part", false).as_deref(), Some(expected));
+        let expected = "https://app.example/launch?a=b&iss=http://ehr:1/fhir&launch=x#part";
+        assert_eq!(address("https://app.example/launch?a=b#part", true).as_deref(), Some(expected));
+        assert_eq!(address("javascript:alert(1)", false), None);
     }
 }

@@ -25,6 +25,7 @@ mod tokens;
 pub use registration::{Authentication, Registration, RegistrationError, read_registrations};
 pub use tokens::Access;
 
+use super::SandboxEhr;
 use super::chart::Chart;
 use super::practitioners::{ON_DUTY, Practitioner};
 use crate::platform::clock;
@@ -63,8 +64,8 @@ impl Default for Lives {
 pub struct AuthorizationServer {
     /// Address of the page, which is the issuer too; without a final slash.
     issuer: String,
-    /// What tokens are good for: the FHIR server first, then servers that accept its tokens as well.
-    audiences: Vec<String>,
+    /// Servers that accept its tokens beside the FHIR server.
+    accepted_by: Vec<String>,
     clients: Clients,
     launches: Launches,
     /// Requests whose user has yet to choose.
@@ -82,8 +83,8 @@ impl AuthorizationServer {
     pub fn new(issuer: &str, registered: Vec<Registration>) -> Result<Self, SettingsError> {
         Ok(Self {
             issuer: issuer.to_owned(),
-            audiences: vec![format!("{issuer}/fhir")],
-            clients: Clients::new(registered, &format!("{issuer}/token"))?,
+            accepted_by: Vec::new(),
+            clients: Clients::new(registered, issuer)?,
             launches: Launches::default(),
             choices: Expiring::default(),
             codes: Codes::default(),
@@ -94,7 +95,7 @@ impl AuthorizationServer {
 
     /// Names another server that accepts tokens of this one, after asking `introspect`.
     pub fn accepted_by(&mut self, resource: &str) {
-        self.audiences.push(resource.to_owned());
+        self.accepted_by.push(resource.to_owned());
     }
 
     /// Changes how long things are good.
@@ -120,9 +121,9 @@ impl AuthorizationServer {
         self.launches.give(launch, self.lives.launch, clock::now())
     }
 
-    /// Whether an app is registered with this launch address.
-    pub fn launches(&self, address: &str) -> bool {
-        self.clients.launched_at(address).is_some()
+    /// The app that is registered with this launch address.
+    pub fn app_at(&self, address: &str) -> Option<&str> {
+        self.clients.launched_at(address).map(|client| &*client.id)
     }
 
     /// Ends the leave that a hook call brought.
@@ -133,15 +134,11 @@ impl AuthorizationServer {
     fn endpoint(&self, name: &str) -> String {
         format!("{}/{name}", self.issuer)
     }
+}
 
-    fn fhir_base(&self) -> &str {
-        self.audiences.first().map_or("", String::as_str)
-    }
-
-    /// `fhirUser` of a user: the address of the resource.
-    fn user_address(&self, user: &Practitioner) -> String {
-        format!("{}/{}", self.fhir_base(), user.reference)
-    }
+/// `fhirUser` of a user: the address of the resource.
+fn user_address(ehr: &SandboxEhr, user: &Practitioner) -> String {
+    format!("{}/{}", ehr.fhir_base(), user.reference)
 }
 
 /// The visit that an app is told of: the patient's latest.

@@ -37,7 +37,7 @@ async fn granted(ehr: &SandboxEhr, request: &HttpRequest, body: &[u8]) -> Result
         return Err(Refused::Request("the body has to be application/x-www-form-urlencoded"));
     }
     let form = Form::read(body).ok_or(Refused::Request("a parameter is there twice, or the body is too long"))?;
-    let client = ehr.authorization.clients.authenticate(request.headers(), &form).await?;
+    let client = ehr.authorization.clients.authenticate(request.headers(), &form, request.path()).await?;
     match form.get("grant_type") {
         Some("authorization_code") => by_code(ehr, client, &form),
         Some("refresh_token") => by_refresh(ehr, client, &form),

@@ -19,6 +19,7 @@ fn told(ehr: &SandboxEhr) -> HttpResponse {
     let patients: Vec<Value> = ehr.charts.iter().map(|one| json!({"id": one.id, "name": one.name})).collect();
     let servers: Vec<Value> =
         ehr.servers.iter().map(|one| json!({"base": one.base, "client_id": one.client_id})).collect();
+    let fhir_server = ehr.fhir_base();
     let desk = ehr.desk();
     let basket = desk.patient.as_deref().map(|patient| desk.basket(patient)).unwrap_or_default();
     let signed: Vec<String> = basket.signed.iter().map(|one| format!("{}/{}", one.resource_type, one.id)).collect();
@@ -26,7 +27,7 @@ fn told(ehr: &SandboxEhr) -> HttpResponse {
         "patient": desk.patient, "user": desk.user, "encounter": desk.encounter, "as_of": desk.as_of.map(|day| day.to_string()),
         "profile": desk.profile, "switches": desk.switches, "faults": desk.faults,
         "drafts": basket.drafts, "signed": signed, "waiting_feedback": desk.unsent.len(),
-        "patients": patients, "servers": servers, "fhir_server": ehr.fhir_base(),
+        "patients": patients, "servers": servers, "fhir_server": fhir_server,
         "own_reasons": desk.switches.own_reasons.iter().map(|code| own_reason(code)).collect::<Vec<_>>(),
         "capabilities": {
             "hooks": Hook::ALL, "profiles": Profile::ALL,
@@ -165,7 +166,7 @@ pub async fn drafts(ehr: Ehr) -> Answer {
 pub async fn add_draft(ehr: Ehr, request: HttpRequest, bytes: web::Bytes) -> Answer {
     let resource: Value = body(&request, &bytes)?;
     let chart = chosen(&ehr)?;
-    let reference = ehr.desk().basket_mut(&chart.id).add(resource, &chart.id).map_err(unusable)?;
+    let reference = ehr.desk().add_draft(&chart.id, resource).map_err(unusable)?;
     Ok(HttpResponse::Created().json(json!({ "reference": reference })))
 }
 

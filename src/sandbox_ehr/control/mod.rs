@@ -1,5 +1,5 @@
-//! The control API: everything that the screens do, as JSON, so that others can drive this EHR in their tests. Documented in
-//! `docs/guides/sandbox-ehr.md`.
+//! The control API: everything that the screens do, as JSON, so that others can drive this EHR in their tests. [`table`] lists
+//! its requests, [`openapi`] describes them for generated clients, `docs/guides/sandbox-ehr.md` for people.
 //!
 //! Answers on the page's address, which is loopback unless told otherwise. Pages of other sites can neither read it nor
 //! change anything: bodies have to be JSON, which a form cannot send, and browsers say where a request comes from.
@@ -8,6 +8,9 @@ mod cards;
 mod desk;
 mod exchanges;
 mod firing;
+mod openapi;
+mod schemas;
+mod table;
 
 use super::SandboxEhr;
 use super::chart::Chart;
@@ -22,28 +25,9 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Every route.
 pub fn configure(routes: &mut web::ServiceConfig) {
-    routes
-        .route("/control", web::get().to(desk::state))
-        .route("/control/desk", web::put().to(desk::choose))
-        .route("/control/behavior", web::put().to(desk::behave))
-        .route("/control/faults", web::put().to(desk::fail))
-        .route("/control/advisories", web::put().to(desk::type_in))
-        .route("/control/keys/rotate", web::post().to(desk::rotate_keys))
-        .route("/control/drafts", web::get().to(desk::drafts))
-        .route("/control/drafts", web::post().to(desk::add_draft))
-        .route("/control/drafts/sign", web::post().to(desk::sign))
-        .route("/control/drafts/{type}/{id}", web::put().to(desk::change_draft))
-        .route("/control/drafts/{type}/{id}", web::delete().to(desk::remove_draft))
-        .route("/control/services", web::get().to(firing::services))
-        .route("/control/fire", web::post().to(firing::fire))
-        .route("/control/cards", web::get().to(cards::list))
-        .route("/control/cards/{card}/accept", web::post().to(cards::accept))
-        .route("/control/cards/{card}/dismiss", web::post().to(cards::dismiss))
-        .route("/control/feedback/send", web::post().to(cards::send_waiting))
-        .route("/control/exchanges", web::get().to(exchanges::list))
-        .route("/control/exchanges", web::delete().to(exchanges::clear))
-        .route("/control/exchanges/{number}", web::get().to(exchanges::show))
-        .route("/control/exchanges/{number}/body", web::get().to(exchanges::body));
+    for operation in table::operations() {
+        routes.route(operation.path, operation.route);
+    }
 }
 
 /// Why a request was not done.

@@ -13,12 +13,17 @@ use actix_web::{Error, HttpResponse};
 const ASKS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-request-private-network");
 const ALLOWS_PRIVATE_NETWORK: HeaderName = HeaderName::from_static("access-control-allow-private-network");
 
+/// Whether a path is the FHIR server's.
+pub fn is_of_fhir(path: &str) -> bool {
+    path.strip_prefix("/fhir").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Answers preflights below `/fhir`, and lets pages read the answers there, errors too.
 pub async fn pages(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    if !request.path().starts_with("/fhir/") || !request.headers().contains_key(header::ORIGIN) {
+    if !is_of_fhir(request.path()) || !request.headers().contains_key(header::ORIGIN) {
         return Ok(next.call(request).await?.map_into_boxed_body());
     }
     let preflight =

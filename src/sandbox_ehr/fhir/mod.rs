@@ -5,15 +5,17 @@
 mod browser;
 mod faulty;
 mod practitioner;
+mod tenant;
 
 pub use browser::pages;
 pub use faulty::faults;
+pub use tenant::tenants;
 
 use super::SandboxEhr;
 use super::authorization::Access;
 use super::chart::{Chart, Resource};
 use super::search::{Found, Query, Record, run};
-use super::searchset::{Link, Searchset};
+use super::searchset::{Link, OPAQUE, Searchset, meant_by};
 use crate::trust::{Interaction, Level};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
@@ -29,6 +31,7 @@ type Ehr = web::Data<SandboxEhr>;
 /// Every route.
 pub fn configure(routes: &mut web::ServiceConfig) {
     routes
+        .route("/fhir", web::get().to(further))
         .route("/fhir/metadata", web::get().to(metadata))
         .route("/fhir/Practitioner/{id}", web::get().to(practitioner::read))
         .route("/fhir/{type}/_search", web::post().to(search_by_form))
@@ -72,6 +75,18 @@ async fn search(ehr: Ehr, resource_type: web::Path<String>, request: HttpRequest
     answer_search(&ehr, &request, &resource_type, request.query_string())
 }
 
+/// A page that an opaque link led to.
+async fn further(ehr: Ehr, request: HttpRequest) -> HttpResponse {
+    let parameters = form_urlencoded::parse(request.query_string().as_bytes());
+    let (named, paging): (Vec<_>, Vec<_>) = parameters.partition(|(name, _)| name == OPAQUE);
+    let search = named.first().and_then(|(_, name)| meant_by(name));
+    let Some((resource_type, rest)) = search.as_deref().and_then(|search| search.split_once('?')) else {
+        return outcome(StatusCode::BAD_REQUEST, "invalid", "there is no such page");
+    };
+    let paging = form_urlencoded::Serializer::new(String::new()).extend_pairs(paging).finish();
+    answer_search(&ehr, &request, resource_type, &format!("{rest}&{paging}"))
+}
+
 /// `POST Type/_search`: parameters in the body, in the address, or in both.
 async fn search_by_form(
     ehr: Ehr,
@@ -89,7 +104,9 @@ fn answer_search(ehr: &SandboxEhr, request: &HttpRequest, resource_type: &str, p
         Err(refusal) => return *refusal,
     };
     let invalid = |text: &str| outcome(StatusCode::BAD_REQUEST, "invalid", text);
-    let Some(asked) = Asked::read(parameters) else { return invalid("a parameter cannot be read") };
+    let switches = ehr.desk().switches.clone();
+    let page = switches.page_size.unwrap_or(PAGE).clamp(1, PAGE);
+    let Some(asked) = Asked::read(parameters, page) else { return invalid("a parameter cannot be read") };
     let charts: Vec<&Chart> = match (&asked.patient, patients) {
         (Some(asked), Some(only)) if *asked != only => {
             return outcome(StatusCode::FORBIDDEN, "forbidden", "the token is for another patient");
@@ -115,7 +132,8 @@ fn answer_search(ehr: &SandboxEhr, request: &HttpRequest, resource_type: &str, p
             Err(unfilled) => return invalid(&unfilled.to_string()),
         }
     }
-    fhir(asked.page(&ehr.fhir_base(), resource_type, &found))
+    let way = if switches.getpages { Link::opaque } else { Link::to };
+    fhir(asked.page(&switches.fhir_base(&ehr.page_base), resource_type, &found, way))
 }
 
 /// The one patient that the caller may ask about, or `None`: everyone.
@@ -153,6 +171,9 @@ pub(super) fn bearer(request: &HttpRequest) -> Option<&str> {
     Some(token.trim())
 }
 
+/// How the way to another page is written.
+type Way = fn(&'static str, &str, &str, (usize, usize)) -> Link;
+
 /// A search, taken apart.
 struct Asked {
     patient: Option<String>,
@@ -164,8 +185,9 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(query: &str) -> Option<Self> {
-        let mut asked = Self { patient: None, count: PAGE, before: 0, rest: String::new() };
+    /// `page`: entries of a page where nothing else is asked for.
+    fn read(query: &str, page: usize) -> Option<Self> {
+        let mut asked = Self { patient: None, count: page, before: 0, rest: String::new() };
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
             match &*name {
                 "_count" => asked.count = value.parse::<usize>().ok()?.clamp(1, PAGE),
@@ -190,17 +212,14 @@ impl Asked {
     }
 
     /// This page of what was found, with the way to the next.
-    fn page(&self, server: &str, resource_type: &str, found: &[&Resource]) -> String {
+    fn page(&self, server: &str, resource_type: &str, found: &[&Resource], way: Way) -> String {
         let first = self.before.saturating_mul(self.count);
-        let link = |relation, before: usize| {
-            let mut query = form_urlencoded::Serializer::new(String::new());
-            query.extend_pairs(self.rest.split('&').filter_map(|pair| pair.split_once('=')));
-            query.append_pair("_count", &self.count.to_string()).append_pair("_page", &before.to_string());
-            Link { relation, url: format!("{server}/{resource_type}?{}", query.finish()) }
-        };
-        let mut links = vec![link("self", self.before)];
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(self.rest.split('&').filter_map(|pair| pair.split_once('=')));
+        let search = format!("{resource_type}?{}", query.finish());
+        let mut links = vec![Link::to("self", server, &search, (self.before, self.count))];
         if first.saturating_add(self.count) < found.len() {
-            links.push(link("next", self.before + 1));
+            links.push(way("next", server, &search, (self.before + 1, self.count)));
         }
         let page = Searchset::new(server, resource_type, found, (first, self.count), links);
         serde_json::to_string(&page).unwrap_or_default()

@@ -4,7 +4,7 @@
 use super::CallError;
 use super::send::Answer;
 use crate::sandbox_ehr::SandboxEhr;
-use crate::sandbox_ehr::card::{Card, Link};
+use crate::sandbox_ehr::card::{Card, Link, holds_html};
 use crate::sandbox_ehr::twin::Switches;
 use serde::Deserialize;
 use serde_json::Value;
@@ -98,6 +98,10 @@ fn objections(card: &Card, switches: &Switches) -> Vec<&'static str> {
             "appContext on an absolute link",
         );
     }
+    if switches.html_detail {
+        let markup = card.detail.as_deref().is_some_and(holds_html);
+        object(markup, "detail holds HTML, which this EHR takes for its own");
+    }
     if switches.plain_topics {
         let code = topic("code");
         let plain = !code.is_empty() && code.len() <= 100 && code.chars().all(|letter| letter.is_ascii_alphanumeric());
@@ -135,9 +139,13 @@ fn adapt(card: &mut Card, switches: &Switches) {
 fn check_links(ehr: &SandboxEhr, switches: &Switches, links: &mut Vec<Link>) {
     for link in links.iter_mut() {
         link.listed = match link.is_smart() {
-            true => ehr.authorization.launches(&link.url),
+            true => ehr.authorization.app_at(&link.url).is_some(),
             false => is_listed(ehr, switches, &link.url),
         };
+        if switches.own_link_labels && link.listed {
+            let app = ehr.authorization.app_at(&link.url).filter(|_| link.is_smart()).map(str::to_owned);
+            link.label = app.or_else(|| host(&link.url)).unwrap_or_default();
+        }
     }
     if switches.drops_unlisted_links {
         links.retain(|link| link.listed);
@@ -149,8 +157,11 @@ fn check_links(ehr: &SandboxEhr, switches: &Switches, links: &mut Vec<Link>) {
 }
 
 fn is_listed(ehr: &SandboxEhr, switches: &Switches, url: &str) -> bool {
-    let host = |url: &str| Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned));
     let Some(wanted) = host(url) else { return false };
     let services = ehr.servers.iter().filter_map(|server| host(&server.base));
     services.chain(switches.link_hosts.iter().cloned()).any(|listed| listed == wanted || listed == "*")
+}
+
+fn host(url: &str) -> Option<String> {
+    Url::parse(url).ok().and_then(|url| url.host_str().map(str::to_owned))
 }

@@ -62,7 +62,7 @@ pub async fn list(
     server: &CdsServer,
     switches: &Switches,
 ) -> Result<(Vec<Service>, Vec<String>), CallError> {
-    let url = format!("{}/cds-services", server.base);
+    let url = server.list_url(switches);
     let outgoing = Outgoing {
         kind: Direction::Discovery,
         url: url.clone(),

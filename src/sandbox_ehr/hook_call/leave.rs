@@ -49,11 +49,14 @@ fn scope(chart: &Chart, forbidden: &[String]) -> String {
     left.map(|one| format!("patient/{one}.rs")).collect::<Vec<_>>().join(" ")
 }
 
-/// Scopes as Epic writes them: no SMART syntax, and long.
+/// Scopes as Epic writes them: no SMART syntax, and several KB.
 fn vendor_scope() -> String {
-    let types =
-        ["Patient", "Condition", "Observation", "MedicationRequest", "Encounter", "Procedure", "AllergyIntolerance"];
-    let words = types.iter().flat_map(|one| {
+    let types = "AdverseEvent AllergyIntolerance Appointment Binary BodyStructure CarePlan CareTeam Communication Condition Consent \
+        Coverage Device DeviceRequest DiagnosticReport DocumentReference Encounter EpisodeOfCare ExplanationOfBenefit \
+        FamilyMemberHistory Flag Goal Immunization List Location Media Medication MedicationAdministration MedicationDispense \
+        MedicationRequest MedicationStatement NutritionOrder Observation Organization Patient Practitioner PractitionerRole \
+        Procedure Questionnaire QuestionnaireResponse RelatedPerson ResearchStudy ServiceRequest Specimen Task";
+    let words = types.split_whitespace().flat_map(|one| {
         [
             format!("{one}.Read (R4)"),
             format!("{one}.Search (R4)"),

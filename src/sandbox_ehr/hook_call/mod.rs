@@ -3,6 +3,7 @@
 //! Talks to servers over HTTP like any EHR and knows nothing else of them. What was sent and received is in the journal.
 
 mod answer;
+mod browser;
 mod discovery;
 mod leave;
 mod request;
@@ -16,6 +17,8 @@ pub use request::{Manner, request};
 pub use round::{Call, Round, Wanted, ask, fire};
 pub use send::{Receipt, send_feedback};
 
+use super::twin::Switches;
+
 /// Why a call gave nothing to show.
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
@@ -27,6 +30,8 @@ pub enum CallError {
     Misshapen(String, String),
     #[error("{0} was not called: in production a service needs an https address")]
     NotHttps(String),
+    #[error("a browser keeps this page from {0}: {1}")]
+    Barred(String, String),
     #[error(transparent)]
     NotYet(#[from] super::twin::NotYet),
     #[error("the request could not be written: {0}")]
@@ -44,8 +49,14 @@ pub struct CdsServer {
 
 impl CdsServer {
     /// Where a service is called.
-    pub fn service_url(&self, service: &Service) -> String {
-        service.url.clone().unwrap_or_else(|| format!("{}/cds-services/{}", self.base, service.id))
+    pub fn service_url(&self, service: &Service, switches: &Switches) -> String {
+        let address = || format!("{}/{}", self.list_url(switches), service.id);
+        service.url.clone().unwrap_or_else(address)
+    }
+
+    /// Where the services are listed.
+    fn list_url(&self, switches: &Switches) -> String {
+        format!("{}/cds-services{}", self.base, if switches.double_slash { "/" } else { "" })
     }
 }
 

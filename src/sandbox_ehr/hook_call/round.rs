@@ -79,7 +79,7 @@ pub async fn fire(ehr: &SandboxEhr, client: &Client, chart: &Chart, wanted: &Wan
     let sending = prepared.into_iter().map(|(server, service, request)| async {
         let body = serde_json::to_string(&request)?;
         let outcome = called(ehr, client, (server, &service), (&request, &body), chart, &desk).await;
-        let (url, outcome) = (server.service_url(&service), outcome.map_err(|error| error.to_string()));
+        let (url, outcome) = (server.service_url(&service, &desk.switches), outcome.map_err(|error| error.to_string()));
         Ok(Call { url, service, body, prefetch: request.prefetch, outcome, applied: Vec::new() })
     });
     round.calls = join_all(sending).await.into_iter().collect::<Result<_, CallError>>()?;
@@ -115,7 +115,7 @@ async fn called(
     chart: &Chart,
     desk: &Snapshot,
 ) -> Result<Exchange, CallError> {
-    let url = server.service_url(service);
+    let url = server.service_url(service, &desk.switches);
     let outcome = exchange(ehr, client, (&url, service), body.to_owned(), chart, desk).await;
     if let Some(token) = request.access_token().filter(|_| desk.switches.revokes_tokens) {
         ehr.authorization.end_leave(token, &server.client_id);

@@ -1,7 +1,7 @@
 //! One HTTP exchange with a CDS service: signed, sent, read to its end, and written into the journal.
 
-use super::CallError;
 use super::token::token_of_call;
+use super::{CallError, browser};
 use crate::platform::clock;
 use crate::sandbox_ehr::SandboxEhr;
 use crate::sandbox_ehr::twin::{Direction, Recorded, Response, Snapshot, Switches};
@@ -99,12 +99,23 @@ pub async fn send(ehr: &SandboxEhr, client: &Client, outgoing: Outgoing<'_>) -> 
             recorded.headers.push(("content-encoding".to_owned(), "gzip".to_owned()));
         }
     }
+    if let Some(accept) = &switches.accept {
+        recorded.headers.push(("accept".to_owned(), accept.clone()));
+    }
+    if switches.from_browser {
+        recorded.headers.push(("origin".to_owned(), ehr.page_base.clone()));
+        let names = asked_for(&recorded.headers, token.is_some());
+        if let Err(barred) = browser::preflight(client, (recorded.method, &url), &ehr.page_base, &names).await {
+            recorded.problems.push(barred.to_string());
+            return (ehr.journal.keep(recorded), Err(barred));
+        }
+    }
     for (name, value) in &recorded.headers {
         request = request.insert_header((name.as_str(), value.as_str()));
     }
     let start = Instant::now();
     let sending = if body.is_some() { request.send_body(packed) } else { request.send() };
-    let answer = read(&url, sending, start).await;
+    let answer = read(&url, sending, start, switches.from_browser.then_some(&*ehr.page_base)).await;
     recorded.took_ms = start.elapsed().as_secs_f64() * 1000.0;
     match &answer {
         Ok((answer, headers)) => {
@@ -116,12 +127,26 @@ pub async fn send(ehr: &SandboxEhr, client: &Client, outgoing: Outgoing<'_>) -> 
     (ehr.journal.keep(recorded), answer.map(|(answer, _)| answer))
 }
 
+/// Headers that a browser asks for beforehand, in its order.
+fn asked_for(headers: &[(String, String)], signed: bool) -> Vec<&str> {
+    let plain = ["accept", "origin"];
+    let sent = headers.iter().map(|(name, _)| &**name).filter(|name| !plain.contains(name));
+    let mut names: Vec<&str> = sent.chain(signed.then_some("authorization")).collect();
+    names.sort_unstable();
+    names
+}
+
+/// `origin`: of the page in a browser that wants to read the answer.
 async fn read(
     url: &str,
     sending: awc::SendClientRequest,
     start: Instant,
+    origin: Option<&str>,
 ) -> Result<(Answer, Vec<(String, String)>), CallError> {
     let mut answer = sending.await.map_err(|error| CallError::Unreachable(url.to_owned(), error.to_string()))?;
+    if let Some(origin) = origin {
+        browser::readable(answer.headers(), url, origin)?;
+    }
     let body = answer.body().limit(LARGEST_ANSWER).await;
     let body = body.map_err(|error| CallError::Misshapen(url.to_owned(), error.to_string()))?.to_vec();
     let headers = named(answer.headers());
@@ -149,7 +174,7 @@ pub async fn send_feedback(
     body: &Value,
 ) -> Result<Receipt, CallError> {
     let url = format!("{service_url}/feedback");
-    let outgoing = Outgoing {
+    let outgoing = || Outgoing {
         kind: Direction::Feedback,
         url: url.clone(),
         body: Some(body.to_string()),
@@ -158,7 +183,10 @@ pub async fn send_feedback(
         expired: desk.faults.expired_call_token,
         signs: true,
     };
-    let (_, answer) = send(ehr, client, outgoing).await;
+    let (_, mut answer) = send(ehr, client, outgoing()).await;
+    if desk.switches.repeats {
+        (_, answer) = send(ehr, client, outgoing()).await;
+    }
     let answer = answer?;
     if !(200..300).contains(&answer.status) {
         return Err(CallError::Refused(url, answer.status, diagnosis(&answer.body)));

@@ -56,7 +56,10 @@ pub fn behavior(profile: Profile, switches: &Switches, faults: &Faults) -> Marku
                 table .prefetch {
                     tbody { @for (name, value) in changed { tr { th scope="row" { code { (name) } } td { code { (value) } } } } }
                 }
-                p .quiet { "Single switches: " code { "PUT /control/behavior" } "." }
+                p .quiet {
+                    "Single switches: " code { "PUT /control/behavior" } ". All that tests can do here is described as "
+                    a href="/control/openapi.json" { "OpenAPI" } "."
+                }
             }
         },
     )

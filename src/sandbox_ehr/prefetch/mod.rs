@@ -66,13 +66,19 @@ pub fn fill(templates: &[(String, String)], filling: &Filling) -> Vec<Filled> {
         earlier: Vec::new(),
         keys: templates.iter().map(|(key, _)| key.clone()).collect(),
     };
+    let leaves_out = filling.switches.unresolved_left_out;
     for (key, template) in templates {
         let (query, said) = match template::fill(template, &scope) {
             Ok(Some(query)) => {
                 let query = if filling.switches.joins_repeated_parameters { query.joined() } else { query };
-                (query.to_string(), filling.answer(&query))
+                let said = match filling.answer(&query) {
+                    Said::Null if leaves_out && query.id.is_some() => Said::LeftOut("there is no such resource".into()),
+                    Said::Failed { why, .. } if leaves_out => Said::LeftOut(why),
+                    said => said,
+                };
+                (query.to_string(), said)
             }
-            Ok(None) if filling.switches.unresolved_left_out => (template.clone(), Said::LeftOut("no value".into())),
+            Ok(None) if leaves_out => (template.clone(), Said::LeftOut("no value".into())),
             Ok(None) => (template.clone(), Said::Null),
             Err(why) => (template.clone(), Said::LeftOut(why.to_string())),
         };
@@ -131,11 +137,11 @@ impl Filling<'_> {
 
     /// The whole answer, or its first page where this EHR pages.
     fn searchset<'a>(&self, query: &Query, found: &[&'a super::chart::Resource]) -> Searchset<'a> {
-        let link = |relation, url: String| Link { relation, url: format!("{}/{url}", self.server) };
-        let mut links = vec![link("self", query.to_string())];
+        let mut links = vec![Link { relation: "self", url: format!("{}/{query}", self.server) }];
         let page = self.switches.page_size.unwrap_or(found.len());
         if page < found.len() {
-            links.push(link("next", format!("{query}&_count={page}&_page=1")));
+            let way = if self.switches.getpages { Link::opaque } else { Link::to };
+            links.push(way("next", self.server, &query.to_string(), (1, page)));
         }
         Searchset::new(self.server, &query.resource_type, found, (0, page), links)
     }

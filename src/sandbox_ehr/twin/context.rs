@@ -107,7 +107,11 @@ impl Context {
         match hook {
             Hook::PatientView | Hook::EncounterStart | Hook::EncounterDischarge => {}
             Hook::OrderSelect | Hook::OrderSign => {
-                let orders = drafts(Kind::Order, "an order")?;
+                let early = hook == Hook::OrderSelect && desk.switches.selects_before_choosing;
+                let orders = match drafts(Kind::Order, "an order") {
+                    Err(_) if early => vec![desk.switches.unchosen_order(&self.patient_id)],
+                    found => found?,
+                };
                 if hook == Hook::OrderSelect {
                     self.selections = Some(selected(&orders, &asked.selections)?);
                 }
@@ -159,6 +163,11 @@ impl Context {
         for (name, value) in context.as_object_mut().into_iter().flatten() {
             if value.is_object() || name == "fulfillmentTasks" {
                 desk.switches.reshape(value, server);
+            }
+            if let Some(bundle) = value.as_object_mut().filter(|one| one.get("resourceType") == Some(&json!("Bundle")))
+                && desk.switches.bundle_without_type
+            {
+                bundle.remove("type");
             }
         }
         if desk.switches.unknown_context_member {

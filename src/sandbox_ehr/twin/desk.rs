@@ -3,7 +3,7 @@
 use super::super::chart::Resource;
 use super::super::hook_call::Service;
 use super::super::practitioners::ON_DUTY;
-use super::{Basket, Faults, Profile, Switches};
+use super::{Basket, DraftError, Faults, Kind, Profile, Switches};
 use jiff::civil::Date;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -65,6 +65,18 @@ impl Desk {
     /// Patients are those of the charts, so there are no more baskets than charts.
     pub fn basket_mut(&mut self, patient: &str) -> &mut Basket {
         self.baskets.entry(patient.to_owned()).or_default()
+    }
+
+    /// Adds a draft, which is called as this EHR calls its orders.
+    ///
+    /// # Errors
+    /// When it is no draft of this patient, or one too many.
+    pub fn add_draft(&mut self, patient: &str, mut draft: Value) -> Result<String, DraftError> {
+        if let Some(id) = self.switches.order_id.as_ref().filter(|_| Kind::Order.holds(&draft) && draft["id"].is_null())
+        {
+            draft["id"] = id.clone().into();
+        }
+        self.basket_mut(patient).add(draft, patient)
     }
 
     /// As it is for this patient now. The chosen visit is the chosen patient's.

@@ -13,10 +13,12 @@ pub enum Profile {
     Oracle,
     /// HL7's test kit for coverage requirements.
     Inferno,
+    /// The CDS Hooks community's page for trying out services.
+    PublicSandbox,
 }
 
 impl Profile {
-    pub const ALL: [Self; 4] = [Self::Plain, Self::Epic, Self::Oracle, Self::Inferno];
+    pub const ALL: [Self; 5] = [Self::Plain, Self::Epic, Self::Oracle, Self::Inferno, Self::PublicSandbox];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -24,6 +26,7 @@ impl Profile {
             Self::Epic => "epic",
             Self::Oracle => "oracle",
             Self::Inferno => "inferno",
+            Self::PublicSandbox => "public-sandbox",
         }
     }
 
@@ -31,7 +34,8 @@ impl Profile {
         Self::ALL.into_iter().find(|profile| profile.name() == name)
     }
 
-    /// What it switches. Names that a service would have to be configured for (`issuer`, `jku`) stay as they are.
+    /// What it switches. Names that a service would have to be configured for (`issuer`, `jku`, `tenant`) stay as they
+    /// are.
     pub fn switches(self) -> Switches {
         let hooks = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         match self {
@@ -50,6 +54,7 @@ impl Profile {
                 absolute_references: true,
                 older_shapes: true,
                 local_codes_first: true,
+                several_drug_codes: true,
                 revokes_tokens: false,
                 token_life_seconds: 300,
                 vendor_scope: true,
@@ -60,6 +65,7 @@ impl Profile {
                 shows_action_description: true,
                 orderable_only: true,
                 drops_unlisted_links: true,
+                own_link_labels: true,
                 autolaunch: true,
                 detail_content_type: true,
                 system_actions: SystemActions::ServiceRequests,
@@ -78,6 +84,22 @@ impl Profile {
                 signature: Some("ES384".to_owned()),
                 in_encounter: true,
                 strict_cards: true,
+                ..Switches::default()
+            },
+            Self::PublicSandbox => Switches {
+                last_entry_of_id: true,
+                hooks: hooks(&["patient-view", "order-select", "order-sign"]),
+                from_browser: true,
+                signature: Some("ES384".to_owned()),
+                selects_before_choosing: true,
+                order_id: Some("request-123".to_owned()),
+                order_category_as_object: true,
+                bundle_without_type: true,
+                access_token: false,
+                unresolved_left_out: true,
+                joins_repeated_parameters: true,
+                plain_iss: true,
+                html_detail: true,
                 ..Switches::default()
             },
         }

@@ -1,7 +1,9 @@
 //! Every habit of an EHR that a CDS service may meet, one switch each. The defaults are the specification's; a
 //! [`super::Profile`] sets several.
 
-use serde::{Deserialize, Serialize};
+use super::super::search::is_id;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// Where the services come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -63,15 +65,21 @@ pub struct Switches {
     pub native_triggers: bool,
     /// A `GET` without a body goes to a service before its first call of a round.
     pub get_first: bool,
-    /// Each call is sent twice, as after a dropped connection.
+    /// Each call and each feedback is sent twice, as after a dropped connection.
     pub repeats: bool,
     /// Services fired together get one `hookInstance`.
     pub shared_hook_instance: bool,
     /// Addresses end in a slash.
     pub trailing_slash: bool,
+    /// The address of the list was typed in with a slash at its end, so that calls go to `cds-services//ID`.
+    pub double_slash: bool,
+    /// Calls come from a page in a browser: asked for before (CORS), and not made or not read where the answer forbids it.
+    pub from_browser: bool,
     /// Bodies are packed with gzip.
     pub gzip: bool,
     pub content_type: String,
+    /// What a call says that it takes (`Accept`).
+    pub accept: Option<String>,
 
     // Who calls.
     pub signs: bool,
@@ -106,14 +114,32 @@ pub struct Switches {
     pub unknown_context_member: bool,
     /// Medications come as entries of their own beside the orders for them.
     pub medications_beside_orders: bool,
+    /// Medications come contained in the orders for them.
+    pub contained_medications: bool,
+    /// order-select is fired before anything is chosen: the draft has neither `intent` nor a medication.
+    pub selects_before_choosing: bool,
+    /// What each new draft order is called.
+    #[serde(deserialize_with = "id")]
+    pub order_id: Option<String>,
+    /// A single `category` of a draft order is an object and no list.
+    pub order_category_as_object: bool,
+    /// Bundles of the context lack `type`.
+    pub bundle_without_type: bool,
     pub absolute_references: bool,
-    /// `category` is an object and no list.
+    /// A single `category` is an object and no list, and a dose stands where it did before R4.
     pub older_shapes: bool,
     /// Codes of the house stand before standard ones.
     pub local_codes_first: bool,
+    /// A drug with a code of RxNorm has a second one.
+    pub several_drug_codes: bool,
+    /// Letters of narrative that each resource carries, as of long stays.
+    pub narrative_letters: usize,
 
     // What a service may read.
     pub fhir_server: bool,
+    /// Stands in the FHIR server's address, `/fhir/TENANT`; another one there, or none, is refused with 403.
+    #[serde(deserialize_with = "id")]
+    pub tenant: Option<String>,
     pub access_token: bool,
     /// The token ends with the call.
     pub revokes_tokens: bool,
@@ -128,10 +154,12 @@ pub struct Switches {
     // Prefetch.
     pub prefetch: bool,
     pub empty_search: EmptySearch,
-    /// Keys whose tokens stand for nothing are left out instead of null.
+    /// Keys whose tokens stand for nothing, and reads that failed or found nothing, are left out: no null, no OperationOutcome.
     pub unresolved_left_out: bool,
-    /// Resources of a page.
+    /// Resources of a page, in prefetch and from the FHIR server.
     pub page_size: Option<usize>,
+    /// The next page is at the FHIR server's own address, `/fhir?_getpages=…`.
+    pub getpages: bool,
     /// A parameter that a template repeats becomes one with a list, which the FHIR server refuses for dates.
     pub joins_repeated_parameters: bool,
 
@@ -150,10 +178,16 @@ pub struct Switches {
     pub drops_unlisted_links: bool,
     /// Hosts that links may lead to, beside those of the services and registered apps; `*`: any.
     pub link_hosts: Vec<String>,
+    /// Links are shown under the name of the registered app, or their host.
+    pub own_link_labels: bool,
+    /// Apps are launched with an `iss` that is not percent-encoded.
+    pub plain_iss: bool,
     /// A link with `autolaunchable` that is a card's only content is opened at once.
     pub autolaunch: bool,
     /// `detail` is what Epic's extension of the card says that it is: plain text or markdown.
     pub detail_content_type: bool,
+    /// `detail` is taken for HTML: markup in it is objected to.
+    pub html_detail: bool,
     pub system_actions: SystemActions,
     /// Reasons of the house that are offered beside the card's.
     pub own_reasons: Vec<String>,
@@ -161,6 +195,25 @@ pub struct Switches {
     pub feedback_plural: bool,
     /// Feedback waits until it is told to go, all together.
     pub feedback_batch: bool,
+}
+
+impl Switches {
+    /// Base address of the FHIR server of the page at `page`, without a final slash.
+    pub fn fhir_base(&self, page: &str) -> String {
+        match &self.tenant {
+            Some(tenant) => format!("{page}/fhir/{tenant}"),
+            None => format!("{page}/fhir"),
+        }
+    }
+}
+
+/// What may stand in an address.
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let named = Option::<String>::deserialize(deserializer)?;
+    match named.as_deref().is_none_or(is_id) {
+        true => Ok(named),
+        false => Err(D::Error::custom("an id is of letters, digits, `-`, `.` and `_`")),
+    }
 }
 
 impl Default for Switches {
@@ -176,8 +229,11 @@ impl Default for Switches {
             repeats: false,
             shared_hook_instance: false,
             trailing_slash: false,
+            double_slash: false,
+            from_browser: false,
             gzip: false,
             content_type: "application/json".to_owned(),
+            accept: None,
             signs: true,
             signs_discovery: true,
             signature: None,
@@ -196,10 +252,18 @@ impl Default for Switches {
             in_encounter: false,
             unknown_context_member: false,
             medications_beside_orders: false,
+            contained_medications: false,
+            selects_before_choosing: false,
+            order_id: None,
+            order_category_as_object: false,
+            bundle_without_type: false,
             absolute_references: false,
             older_shapes: false,
             local_codes_first: false,
+            several_drug_codes: false,
+            narrative_letters: 0,
             fhir_server: true,
+            tenant: None,
             access_token: true,
             revokes_tokens: true,
             token_life_seconds: 60,
@@ -210,6 +274,7 @@ impl Default for Switches {
             empty_search: EmptySearch::Bundle,
             unresolved_left_out: false,
             page_size: None,
+            getpages: false,
             joins_repeated_parameters: false,
             strict_cards: false,
             plain_topics: false,
@@ -218,8 +283,11 @@ impl Default for Switches {
             orderable_only: false,
             drops_unlisted_links: false,
             link_hosts: Vec::new(),
+            own_link_labels: false,
+            plain_iss: false,
             autolaunch: false,
             detail_content_type: false,
+            html_detail: false,
             system_actions: SystemActions::Ignored,
             own_reasons: Vec::new(),
             feedback_plural: false,

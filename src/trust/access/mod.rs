@@ -81,11 +81,6 @@ impl AccessTrust {
         Ok(Self { servers: servers.iter().map(server).collect::<Result<_, SettingsError>>()? })
     }
 
-    /// Whether there is nobody who could vouch for a token.
-    pub fn is_empty(&self) -> bool {
-        self.servers.is_empty()
-    }
-
     /// Those whose tokens are taken.
     pub fn servers(&self) -> impl Iterator<Item = &AuthorizationServer> {
         self.servers.iter().map(|server| &*server.settings)

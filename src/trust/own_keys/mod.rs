@@ -67,17 +67,17 @@ impl OwnKeys {
         self.ring().public()
     }
 
-    /// A fresh assertion that we are `client_id`, for the token endpoint at `token_url` alone (RFC 7523; SMART App
-    /// Launch 2.2, "Asymmetric client authentication").
+    /// A fresh assertion that we are `client_id`, for the endpoint at `url` alone (RFC 7523; SMART App Launch 2.2,
+    /// "Asymmetric client authentication").
     ///
     /// # Errors
     /// When no key signs.
-    pub fn assertion(&self, client_id: &str, token_url: &str, now: Timestamp) -> Result<String, OwnKeysError> {
+    pub fn assertion(&self, client_id: &str, url: &str, now: Timestamp) -> Result<String, OwnKeysError> {
         let ring = self.ring();
         let signer = ring.signer().ok_or_else(|| OwnKeysError::NoSigner { folder: self.folder.shown() })?;
         let now = now.as_second();
         signer.sign(&json!({
-            "iss": client_id, "sub": client_id, "aud": token_url,
+            "iss": client_id, "sub": client_id, "aud": url,
             "iat": now, "exp": now + ASSERTION_SECONDS, "jti": Uuid::new_v4().to_string(),
         }))
     }

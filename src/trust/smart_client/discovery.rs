@@ -42,6 +42,8 @@ pub struct Endpoints {
     pub jwks_url: Option<String>,
     pub authorization: String,
     pub token: String,
+    /// Where tokens are ended before their time; `None`: they end by themselves.
+    pub revocation: Option<String>,
     /// It understands only scopes of version 1.
     pub only_v1: bool,
     /// Its answers to the browser name the issuer (RFC 9207).
@@ -54,6 +56,7 @@ struct Said {
     jwks_uri: Option<String>,
     authorization_endpoint: Option<String>,
     token_endpoint: Option<String>,
+    revocation_endpoint: Option<String>,
     capabilities: Option<Vec<String>>,
     authorization_response_iss_parameter_supported: Option<bool>,
 }
@@ -113,7 +116,7 @@ impl Discovery {
 
     /// What a document says, where it agrees with what is pinned; else nothing of it is used.
     fn pinned(&self, document: &Document) -> Result<Arc<Endpoints>, DiscoveryError> {
-        let found = Arc::new(self.read(&document.body)?);
+        let mut found = self.read(&document.body)?;
         let first = self.first.get();
         let expected = |first: Option<&String>, pin: &Option<String>| pin.clone().or_else(|| first.cloned());
         let issuer = expected(first.and_then(|first| first.issuer.as_ref()), &self.pins.issuer);
@@ -132,6 +135,15 @@ impl Discovery {
         if first.is_some_and(|first| first.jwks_url != found.jwks_url) {
             return Err(DiscoveryError::Changed("`jwks_uri`"));
         }
+        match first.map(|first| &first.revocation) {
+            // One that appears later was seen by nobody: it is used from the next start on.
+            Some(None) => found.revocation = None,
+            Some(known) if found.revocation.is_some() && *known != found.revocation => {
+                return Err(DiscoveryError::Changed("`revocation_endpoint`"));
+            }
+            _ => {}
+        }
+        let found = Arc::new(found);
         self.first.get_or_init(|| found.clone());
         Ok(found)
     }
@@ -150,6 +162,8 @@ impl Discovery {
             jwks_url: address(said.jwks_uri)?,
             authorization: needed(said.authorization_endpoint)?,
             token: needed(said.token_endpoint)?,
+            // Nothing depends on it: one that must not be called is as good as none.
+            revocation: address(said.revocation_endpoint).ok().flatten(),
             only_v1: !capabilities.is_empty() && !can("permission-v2"),
             names_issuer: said.authorization_response_iss_parameter_supported.unwrap_or(false),
         })
@@ -204,7 +218,8 @@ mod tests {
     fn said() -> Value {
         json!({"issuer": "https://ehr.example.org", "jwks_uri": "https://ehr.example.org/jwks",
                "authorization_endpoint": "https://ehr.example.org/authorize",
-               "token_endpoint": "https://ehr.example.org/token", "capabilities": ["permission-v1", "permission-v2"]})
+               "token_endpoint": "https://ehr.example.org/token",
+               "revocation_endpoint": "https://ehr.example.org/revoke", "capabilities": ["permission-v1", "permission-v2"]})
     }
 
     fn told(discovery: &Discovery, said: &Value) -> Result<Arc<Endpoints>, DiscoveryError> {
@@ -213,7 +228,7 @@ mod tests {
 
     #[test]
     fn the_first_answer_pins_every_address_and_another_one_is_not_followed() {
-        for name in ["issuer", "jwks_uri", "authorization_endpoint", "token_endpoint"] {
+        for name in ["issuer", "jwks_uri", "authorization_endpoint", "token_endpoint", "revocation_endpoint"] {
             let discovery = discovery(None, None);
             let first = told(&discovery, &said()).expect("endpoints");
             let mut other = said();
@@ -249,6 +264,25 @@ mod tests {
             dangerous["token_endpoint"] = bad.into();
             assert!(matches!(told(&discovery(None, None), &dangerous), Err(DiscoveryError::Misshapen)), "{bad}");
         }
+    }
+
+    #[test]
+    fn where_tokens_are_ended_is_not_needed_and_not_learnt_later() {
+        let with = |revocation: Value| {
+            let mut with = said();
+            with["revocation_endpoint"] = revocation;
+            with
+        };
+        for unusable in [Value::Null, "http://ehr.example.org/revoke".into(), "https://127.0.0.1/revoke".into()] {
+            let discovery = discovery(None, None);
+            assert_eq!(told(&discovery, &with(unusable)).expect("endpoints").revocation, None);
+            assert_eq!(told(&discovery, &said()).expect("endpoints").revocation, None, "it was not there at first");
+        }
+        let discovery = discovery(None, None);
+        let first = told(&discovery, &said()).expect("endpoints");
+        assert_eq!(first.revocation.as_deref(), Some("https://ehr.example.org/revoke"));
+        assert_eq!(told(&discovery, &with(Value::Null)).expect("endpoints").revocation, None);
+        assert_eq!(told(&discovery, &said()).expect("endpoints"), first);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //! brings back becomes a token and a verified user.
 //!
 //! Owns PKCE, the proof of who we are, pinned addresses and the checks of what comes. Knows no browser and no session.
-//! Secrets go to the pinned token endpoint and nowhere else; nothing here is logged.
+//! Secrets go to the pinned endpoints for tokens and nowhere else; nothing here is logged.
 
 mod discovery;
 mod id_token;
@@ -21,6 +21,7 @@ use crate::platform::settings::{self, AppAuthentication, Ehr, SettingsError};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use discovery::Discovery;
+use futures_util::future::join;
 use id_token::Expected;
 use jsonwebtoken::Algorithm;
 use sha2::{Digest, Sha256};
@@ -218,6 +219,23 @@ impl SmartClient {
         Ok(renewed)
     }
 
+    /// Ends tokens before their time, where the EHR says how (RFC 7009): what renews, and the access token too, which not
+    /// every server ends with it. Runs on a web worker, and takes two seconds at most.
+    ///
+    /// # Errors
+    /// When the EHR refuses or does not answer; the tokens then end by themselves.
+    pub async fn revoke(&self, endpoints: &Endpoints, tokens: &Tokens) -> Result<(), FinishError> {
+        let Some(url) = &endpoints.revocation else { return Ok(()) };
+        let refresh = async {
+            match &tokens.refresh {
+                Some(refresh) => self.end(url, &refresh.0, "refresh_token").await,
+                None => Ok(()),
+            }
+        };
+        let (refresh, access) = join(refresh, self.end(url, tokens.access.reveal(), "access_token")).await;
+        refresh.and(access)
+    }
+
     /// Words to ask for: those of the settings that the EHR understands, and how the app is launched.
     fn scopes(&self, launch: &str, endpoints: &Endpoints) -> String {
         let has_users = endpoints.issuer.is_some() && endpoints.jwks_url.is_some();
@@ -229,21 +247,28 @@ impl SmartClient {
 
     /// One request to the pinned token endpoint, showing who we are.
     async fn ask(&self, endpoints: &Endpoints, form: &[(&str, &str)]) -> Result<TokenResponse, FinishError> {
-        let url = &endpoints.token;
-        let mut form = form.to_vec();
-        let answer = match &self.proof {
+        let (proof, authorization) = self.proof(&endpoints.token)?;
+        Ok(token_endpoint::ask(&endpoints.token, &together(form, &proof), authorization).await?)
+    }
+
+    /// Ends one token at the pinned revocation endpoint.
+    async fn end(&self, url: &str, token: &str, kind: &str) -> Result<(), FinishError> {
+        let (proof, authorization) = self.proof(url)?;
+        let form = [("token", token), ("token_type_hint", kind)];
+        Ok(token_endpoint::tell(url, &together(&form, &proof), authorization).await?)
+    }
+
+    /// What shows at this address who we are: members of the form, and a header.
+    fn proof(&self, url: &str) -> Result<(Vec<(&'static str, String)>, Option<&str>), OwnKeysError> {
+        Ok(match &self.proof {
             Proof::Keys(keys) => {
                 let assertion = keys.assertion(&self.ehr.client_id, url, clock::now())?;
-                form.extend([("client_assertion_type", ASSERTION_TYPE), ("client_assertion", &assertion)]);
-                token_endpoint::ask(url, &form, None).await
+                let kind = ("client_assertion_type", ASSERTION_TYPE.to_owned());
+                (vec![kind, ("client_assertion", assertion)], None)
             }
-            Proof::Secret(header) => token_endpoint::ask(url, &form, Some(header)).await,
-            Proof::Nothing => {
-                form.push(("client_id", &self.ehr.client_id));
-                token_endpoint::ask(url, &form, None).await
-            }
-        };
-        Ok(answer?)
+            Proof::Secret(header) => (Vec::new(), Some(header)),
+            Proof::Nothing => (vec![("client_id", self.ehr.client_id.clone())], None),
+        })
     }
 
     /// The user, where we asked and there is an issuer that can vouch for one.
@@ -267,6 +292,10 @@ impl SmartClient {
         let keys = self.keys.get_or_init(|| Keys::at(&self.ehr.name, jwks_url));
         Ok(id_token::user(id_token, keys, &expected, clock::now()).await?)
     }
+}
+
+fn together<'a>(form: &[(&'a str, &'a str)], proof: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    form.iter().copied().chain(proof.iter().map(|(name, value)| (*name, value.as_str()))).collect()
 }
 
 /// The challenge of a verifier (RFC 7636, section 4.2).

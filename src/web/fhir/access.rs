@@ -1,5 +1,6 @@
-//! Who calls the API. [`authorize`] stands before an address and lets in only calls whose access token `trust` vouches for;
-//! [`ApiCaller::permit`] is the one table of which scope lets an operation run (SMART App Launch 2.2: deny by default).
+//! Who calls the API. [`authorize`] stands before an address and lets in only calls whose access token `trust` vouches for, in
+//! development those without any too; [`ApiCaller::permit`] is the one table of which scope lets an operation run (SMART App
+//! Launch 2.2: deny by default).
 
 use crate::platform::clock;
 use crate::trust::{Access, Interaction, Level, Refusal};
@@ -13,12 +14,15 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{Error, FromRequest, HttpMessage, HttpRequest};
 use std::future::{Ready, ready};
-use std::sync::Arc;
+use std::sync::{Arc, Once};
+
+/// That calls without a token are answered is said once, at the first of them.
+static ANONYMOUS: Once = Once::new();
 
 /// A caller that is let in.
 #[derive(Clone, Debug)]
 pub enum ApiCaller {
-    /// Development without any authorization server.
+    /// A call without a token, which development answers.
     Anonymous,
     Token(Arc<Access>),
 }
@@ -104,10 +108,16 @@ pub async fn authorize(
 
 async fn identify(request: &HttpRequest) -> Result<ApiCaller, Problem> {
     let state = request.app_data::<Data<State>>().ok_or(Problem::NotReady)?;
-    if state.access.is_empty() && state.development {
+    let authorization: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes()).collect();
+    // A token that is shown is always checked: whoever has a bad one must not take our answer for leave.
+    if state.development && authorization.is_empty() {
+        ANONYMOUS.call_once(|| {
+            tracing::warn!(
+                "development mode: our own API answers calls without an access token; production refuses them"
+            );
+        });
         return Ok(ApiCaller::Anonymous);
     }
-    let authorization: Vec<&[u8]> = request.headers().get_all(AUTHORIZATION).map(|value| value.as_bytes()).collect();
     let verified = state.access.verify(&authorization, clock::now()).await;
     verified.map(|access| ApiCaller::Token(Arc::new(access))).map_err(|denied| match denied.refusal {
         Refusal::NoToken => Problem::NoAccessToken,

@@ -36,15 +36,26 @@ impl Pending {
     }
 }
 
-/// Makes a session of what the EHR sends and leads to a clean address. No other parameter says where to go.
+/// Makes a session of what the EHR sends. Whatever comes of it, the browser is led on to a clean address; no other parameter
+/// says where to go.
 pub async fn callback(
     state: Data<State>,
     registration: Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Refused> {
     let app = app(&state)?;
-    let (query, now) = (Query::read(&request)?, clock::now());
-    let Pending { client, attempt, .. } = pending(app, &query, &registration, &request, now)?;
+    let opened = opened(&state, app, &registration, &request).await;
+    Ok(opened.unwrap_or_else(|refused| refused.shown_at(&app.refused_url)))
+}
+
+async fn opened(
+    state: &State,
+    app: &SmartApp,
+    registration: &str,
+    request: &HttpRequest,
+) -> Result<HttpResponse, Refused> {
+    let (query, now) = (Query::read(request)?, clock::now());
+    let Pending { client, attempt, .. } = pending(app, &query, registration, request, now)?;
     let ehr = || client.ehr.name.clone();
     if query.get("error", LONGEST)?.is_some() {
         return Err(Refused::Denied { ehr: ehr() });
@@ -53,10 +64,11 @@ pub async fn callback(
     let granted = client.finish(attempt, code).await.map_err(|error| Refused::Token { ehr: ehr(), error })?;
     let patient = granted.patient.clone().filter(|patient| is_id_of(patient, LONGEST_ID));
     let patient = patient.ok_or_else(|| Refused::NoPatient { ehr: ehr() })?;
-    let card = card(&state, &client, &granted, &patient).await?;
+    let card = card(state, &client, &granted, &patient).await?;
     AppOpened { ehr: &client.ehr.name, from_card: card.is_some() }.emit();
-    if let Some(before) = app.cookies.get(&request, Cookie::Session) {
-        app.sessions.close(&before, now);
+    let before = app.cookies.get(request, Cookie::Session).and_then(|before| app.sessions.close(&before, now));
+    if let Some(before) = before {
+        drop(before.end()); // Goes on by itself: this patient does not wait for the one before.
     }
     let launch = LaunchContext {
         client,

@@ -13,6 +13,7 @@ mod logout;
 pub mod page;
 mod pages;
 mod patient;
+mod reasons;
 mod refused;
 mod session;
 
@@ -55,6 +56,8 @@ pub struct SmartApp {
     policy: HeaderValue,
     /// Where a patient is shown.
     patient_url: String,
+    /// Below it, why none is.
+    refused_url: String,
 }
 
 /// Where EHRs launch the app; `None` where none knows it.
@@ -85,6 +88,7 @@ impl SmartApp {
             policy: HeaderValue::from_str(&format!("{CONTENT_POLICY} {framing}"))
                 .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'")),
             patient_url: format!("{public}/smart/patient"),
+            refused_url: format!("{public}/smart/refused"),
         }))
     }
 
@@ -106,6 +110,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(open("/standalone", launch::standalone))
         .service(open("/launch", launch::launch))
         .service(open("/callback/{registration}", callback::callback))
+        .service(open("/refused/{reason}", reasons::page))
         .service(open("/patient", patient::patient))
         .service(submit("/feedback", feedback::feedback))
         .service(submit("/logout", logout::logout))

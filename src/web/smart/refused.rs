@@ -1,14 +1,14 @@
-//! Why the app does not open, in a clinician's words and in the log's. The page repeats nothing of what browser or EHR sent.
+//! Why the app does not open, in the log's words; what the browser is told instead is one of [`reasons`].
 
 use super::page::feedback::FeedbackError;
-use super::pages;
+use super::reasons::{self, Reason};
 use crate::decision_support::assess::AssessError;
 use crate::governance::GovernanceError;
 use crate::platform::telemetry::signals::AppRefused;
 use crate::prediction::predictor::AskError;
 use crate::trust::smart_client::{DiscoveryError, FinishError};
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, ResponseError};
 
 /// Why. What each displays is for the log.
@@ -51,107 +51,64 @@ pub enum Refused {
 }
 
 impl Refused {
-    /// Status, and a stable word for logs and metrics.
-    fn row(&self) -> (StatusCode, &'static str) {
+    /// What the browser is told.
+    fn reason(&self) -> Reason {
         match self {
-            Self::Off => (StatusCode::NOT_FOUND, "off"),
-            Self::Request => (StatusCode::BAD_REQUEST, "request"),
-            Self::UnknownEhr => (StatusCode::FORBIDDEN, "unknown-ehr"),
-            Self::Away { error: DiscoveryError::Changed(_), .. } => (StatusCode::BAD_GATEWAY, "endpoint-changed"),
-            Self::Away { .. } => (StatusCode::BAD_GATEWAY, "ehr-away"),
-            Self::NotBegunHere => (StatusCode::BAD_REQUEST, "not-begun-here"),
-            Self::Denied { .. } => (StatusCode::FORBIDDEN, "denied"),
-            Self::Token { error: FinishError::IdToken(_), .. } => (StatusCode::BAD_GATEWAY, "id-token"),
-            Self::Token { .. } => (StatusCode::BAD_GATEWAY, "token"),
-            Self::NoPatient { .. } => (StatusCode::BAD_GATEWAY, "no-patient"),
-            Self::OtherPatient { .. } => (StatusCode::FORBIDDEN, "other-patient"),
-            Self::UnknownCard { .. } => (StatusCode::FORBIDDEN, "unknown-card"),
-            Self::NotReady => (StatusCode::SERVICE_UNAVAILABLE, "not-ready"),
-            Self::NotRecorded(_) => (StatusCode::SERVICE_UNAVAILABLE, "not-recorded"),
-            Self::NoSession => (StatusCode::FORBIDDEN, "no-session"),
-            Self::FromElsewhere => (StatusCode::FORBIDDEN, "from-elsewhere"),
-            Self::Chart(error) => chart_row(error),
-            Self::Feedback(FeedbackError::Unknown) => (StatusCode::BAD_REQUEST, "unknown-feedback"),
-            Self::Feedback(FeedbackError::NotStored(_)) => (StatusCode::SERVICE_UNAVAILABLE, "not-recorded"),
+            Self::Off => reasons::OFF,
+            Self::Request => reasons::REQUEST,
+            Self::UnknownEhr => reasons::UNKNOWN_EHR,
+            Self::Away { error: DiscoveryError::Changed(_), .. } => reasons::ENDPOINT_CHANGED,
+            Self::Away { .. } => reasons::EHR_AWAY,
+            Self::NotBegunHere => reasons::NOT_BEGUN_HERE,
+            Self::Denied { .. } => reasons::DENIED,
+            Self::Token { error: FinishError::IdToken(_), .. } => reasons::ID_TOKEN,
+            Self::Token { .. } => reasons::TOKEN,
+            Self::NoPatient { .. } => reasons::NO_PATIENT,
+            Self::OtherPatient { .. } => reasons::OTHER_PATIENT,
+            Self::UnknownCard { .. } => reasons::UNKNOWN_CARD,
+            Self::NotReady => reasons::NOT_READY,
+            Self::NotRecorded(_) => reasons::NOT_RECORDED,
+            Self::NoSession => reasons::NO_SESSION,
+            Self::FromElsewhere => reasons::FROM_ELSEWHERE,
+            Self::Chart(error) => of_chart(error),
+            Self::Feedback(FeedbackError::Unknown) => reasons::UNKNOWN_FEEDBACK,
+            Self::Feedback(FeedbackError::NotStored(_)) => reasons::NOT_STORED,
         }
     }
 
-    /// What the page says: a title, and what to do.
-    fn words(&self) -> (&'static str, &'static str) {
-        const AGAIN: &str = "Go back to the EHR and open the app again.";
-        match self {
-            Self::Off => ("Nothing is here", "This server is not set up as an app of any EHR."),
-            Self::Request => ("This link is not whole", AGAIN),
-            Self::UnknownEhr => {
-                ("This EHR is not known", "The app opens only from EHRs that this server's operators registered.")
-            }
-            Self::Away { error: DiscoveryError::Changed(_), .. } => (
-                "The EHR has changed",
-                "It names other addresses for signing in than it did before. The app stays closed until this server's \
-                 operators have looked into it.",
-            ),
-            Self::Away { .. } | Self::Token { .. } => (
-                "The EHR gave no usable answer",
-                "Try again in a moment. If it stays so, tell this server's operators; the log has the cause.",
-            ),
-            Self::NotBegunHere => ("This launch is over", AGAIN),
-            Self::Denied { .. } => ("The EHR did not let the app in", AGAIN),
-            Self::NoPatient { .. } => ("No patient is open", "Choose a patient in the EHR, then open the app again."),
-            Self::OtherPatient { .. } => (
-                "Another patient is open",
-                "The card that you followed is about another patient than the one open in the EHR, so nothing of it is \
-                 shown. Open the right chart and follow its card.",
-            ),
-            Self::UnknownCard { .. } => (
-                "This card's link was used already",
-                "A card's link opens once, and only while the card is current. Open the chart again for new cards, or \
-                 open the app without a card.",
-            ),
-            Self::NotReady | Self::NotRecorded(_) => ("Not yet ready", "Try again in a moment."),
-            Self::NoSession => {
-                ("No patient is open here", "The session has ended or was never begun. Open the app from the EHR.")
-            }
-            Self::FromElsewhere => ("Not from here", "This form belongs to another site."),
-            Self::Chart(AssessError::PatientNotThere) => {
-                ("No such patient", "The EHR has no chart under this patient's id.")
-            }
-            Self::Chart(AssessError::PatientForbidden) => (
-                "The EHR does not show this patient",
-                "It does not let the app read this chart. Open the app again from the EHR.",
-            ),
-            Self::Chart(_) => (
-                "The chart cannot be shown now",
-                "It could not be read, or not assessed. Load this page again in a moment.",
-            ),
-            Self::Feedback(FeedbackError::Unknown) => {
-                ("Not understood", "Load the patient's page again before you give feedback.")
-            }
-            Self::Feedback(FeedbackError::NotStored(_)) => ("Not stored", "Try again in a moment."),
-        }
+    /// Leads the browser to the page of the reason, away from an address with what the EHR sent in it: a page that is shown
+    /// there would keep it in the address bar and in the history.
+    pub fn shown_at(&self, address: &str) -> HttpResponse {
+        let reason = self.told();
+        HttpResponse::SeeOther().insert_header((LOCATION, format!("{address}/{}", reason.code))).finish()
+    }
+
+    /// Says it in the log and counts it.
+    fn told(&self) -> Reason {
+        let reason = self.reason();
+        AppRefused { code: reason.code, status: reason.status.as_u16(), cause: &self.to_string() }.emit();
+        reason
     }
 }
 
-fn chart_row(error: &AssessError) -> (StatusCode, &'static str) {
+fn of_chart(error: &AssessError) -> Reason {
     match error {
-        AssessError::PatientNotThere | AssessError::NoPatient => (StatusCode::NOT_FOUND, "patient-not-there"),
-        AssessError::PatientForbidden => (StatusCode::FORBIDDEN, "patient-forbidden"),
-        AssessError::FhirServerAway | AssessError::NotFhir => (StatusCode::BAD_GATEWAY, "fhir-server-away"),
-        AssessError::Ask(AskError::Failed) | AssessError::Interrupted => (StatusCode::INTERNAL_SERVER_ERROR, "fault"),
-        AssessError::Ask(_) | AssessError::NotRecorded(_) => (StatusCode::SERVICE_UNAVAILABLE, "busy"),
-        AssessError::Parameters(_) | AssessError::SeveralPatients | AssessError::NoState => {
-            (StatusCode::INTERNAL_SERVER_ERROR, "fault")
-        }
+        AssessError::PatientNotThere | AssessError::NoPatient => reasons::PATIENT_NOT_THERE,
+        AssessError::PatientForbidden => reasons::PATIENT_FORBIDDEN,
+        AssessError::TokenRefused => reasons::TOKEN_REFUSED,
+        AssessError::FhirServerAway | AssessError::NotFhir => reasons::FHIR_SERVER_AWAY,
+        AssessError::Ask(AskError::Failed) | AssessError::Interrupted => reasons::FAULT,
+        AssessError::Ask(_) | AssessError::NotRecorded(_) => reasons::BUSY,
+        AssessError::Parameters(_) | AssessError::SeveralPatients | AssessError::NoState => reasons::FAULT,
     }
 }
 
 impl ResponseError for Refused {
     fn status_code(&self) -> StatusCode {
-        self.row().0
+        self.reason().status
     }
 
     fn error_response(&self) -> HttpResponse {
-        let ((status, code), (title, text)) = (self.row(), self.words());
-        AppRefused { code, status: status.as_u16(), cause: &self.to_string() }.emit();
-        HttpResponse::build(status).content_type(ContentType::html()).body(pages::refusal(title, text).0)
+        self.told().page()
     }
 }

@@ -1,6 +1,8 @@
 //! Who has which patient open. In the memory of this process, bounded, ended by idleness, by its time and by logging out;
 //! replicas do not share sessions, so that a browser has to stay with one of them.
 
+use super::Refused;
+use crate::decision_support::assess::AssessError;
 use crate::governance::card_handles::OpenedCard;
 use crate::platform::expiring::{Expiring, secret};
 use crate::trust::AccessToken;
@@ -10,6 +12,7 @@ use aws_lc_rs::constant_time::verify_slices_are_equal;
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::task::JoinHandle;
 
 /// How long nobody may look.
 const IDLE: Duration = Duration::from_secs(30 * 60);
@@ -43,7 +46,7 @@ pub struct SmartSession {
     pub launch: LaunchContext,
     /// Comes back with every form of its pages (`token`): a page of another site cannot know it.
     pub form_token: String,
-    /// `None` once the EHR refused to renew. Locked while it renews.
+    /// `None` once the EHR refused to renew, or they were ended. Locked while it renews.
     tokens: Arc<tokio::sync::Mutex<Option<Tokens>>>,
     ends: Timestamp,
 }
@@ -72,9 +75,32 @@ impl SmartSession {
     /// A token that can be used now, renewed if need be; `None` where the EHR has to launch the app again. Runs on a web
     /// worker, where the client library lives.
     pub async fn bearer(&self) -> Option<Bearer> {
+        self.usable_unless(|tokens| tokens.until <= Instant::now() + MARGIN).await
+    }
+
+    /// Reads with a token that can be used now; where the FHIR server refuses it before its time, once more with another.
+    ///
+    /// # Errors
+    /// Why it was not read, and [`Refused::NoSession`] where the EHR has to launch the app again.
+    pub async fn read<T>(&self, reading: impl AsyncFn(Bearer) -> Result<T, AssessError>) -> Result<T, Refused> {
+        let bearer = self.bearer().await.ok_or(Refused::NoSession)?;
+        let refused = bearer.token.clone();
+        match reading(bearer).await {
+            Err(AssessError::TokenRefused) => {
+                // Somebody else's request may have renewed it meanwhile.
+                let other = self.usable_unless(|tokens| tokens.access == refused).await;
+                let other = other.filter(|other| other.token != refused).ok_or(AssessError::TokenRefused)?;
+                Ok(reading(other).await?)
+            }
+            read => Ok(read?),
+        }
+    }
+
+    /// The token held, or a renewed one where it is not to be used and can be renewed.
+    async fn usable_unless(&self, spent: impl FnOnce(&Tokens) -> bool) -> Option<Bearer> {
         let mut held = self.tokens.clone().lock_owned().await;
         let tokens = held.as_ref()?;
-        let refresh = tokens.refresh.clone().filter(|_| tokens.until <= Instant::now() + MARGIN);
+        let refresh = tokens.refresh.clone().filter(|_| spent(tokens));
         let Some(refresh) = refresh else { return usable(tokens) };
         let (client, endpoints) = (self.launch.client.clone(), self.launch.endpoints.clone());
         // It ends even when the request that needed it is gone: a refresh token is good for one use, and so is its answer.
@@ -91,6 +117,16 @@ impl SmartSession {
             held.as_ref().and_then(usable)
         });
         renewing.await.ok()?
+    }
+
+    /// Ends its tokens at the EHR too, as far as that says how. Goes on when nobody waits for it.
+    pub fn end(self: Arc<Self>) -> JoinHandle<()> {
+        tokio::task::spawn_local(async move {
+            let Some(tokens) = self.tokens.lock().await.take() else { return };
+            if let Err(error) = self.launch.client.revoke(&self.launch.endpoints, &tokens).await {
+                tracing::warn!(ehr = self.launch.client.ehr.name, %error, "a closed session's tokens could not be revoked");
+            }
+        })
     }
 }
 
@@ -117,9 +153,9 @@ impl Sessions {
         self.0.with_prolonged(name, now, |session| lasts(session, now), Arc::clone)
     }
 
-    /// Ends it and forgets its tokens.
-    pub fn close(&self, name: &str, now: Timestamp) {
-        drop(self.0.take(name, now));
+    /// Closes it for its browser; its tokens are still to be ended.
+    pub fn close(&self, name: &str, now: Timestamp) -> Option<Arc<SmartSession>> {
+        self.0.take(name, now)
     }
 }
 

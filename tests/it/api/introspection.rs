@@ -1,6 +1,8 @@
 //! Tokens that only their server can read: it is asked, over HTTP, as it is in production.
 
 use super::caller::{ASSESS, parameters, phenotype, post, sent_chart};
+use crate::sandbox_ehr::app::{text, tokens};
+use crate::sandbox_ehr::twin::{RESOURCE, Twin};
 use crate::trust::ehr::{Ehr, PUBLIC_URL, now, production};
 use crate::trust::key_server::{KeyServer, Publishes};
 use crate::web::app::TestApp;
@@ -81,4 +83,45 @@ async fn a_jwt_of_another_issuer_is_never_sent_to_the_one_that_can_be_asked() {
     let app = app(&place).await;
     assert_eq!(status(&app, &super::caller::token(&stranger, "system/*.rs", None)).await, 401);
     assert_eq!(place.asked(), 0);
+}
+
+/// An app that asks the twin as its client `signing`, with the keys of this folder.
+async fn asking(twin: &Twin, keys: &std::path::Path) -> TestApp {
+    let page = &twin.page;
+    let table = format!(
+        "[{{ name = \"twin\", issuer = \"{page}\", audience = \"{RESOURCE}\", fhir_server = \"{page}/fhir\", \
+         introspection_url = \"{page}/introspect\", client_id = \"signing\" }}]"
+    );
+    let app = production(&[]).setting("AUTHORIZATION_SERVER", &table);
+    app.setting("KEYS__FOLDER", &keys.display().to_string()).start().await
+}
+
+#[actix_web::test]
+async fn we_show_by_our_own_keys_who_asks_and_the_patient_is_read_with_the_token() {
+    let twin = Twin::start();
+    let app = asking(&twin, &twin.keys_folder()).await;
+    let response = tokens(&twin, "patient/*.rs").await;
+    let token = text(&response, "access_token");
+    let answer = post(&app, ASSESS, token, &parameters(&[phenotype()])).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    assert_eq!(answer.json()["entry"][0]["resource"]["subject"]["reference"], "Patient/ann");
+    let other = parameters(&[phenotype(), json!({"name": "patient", "valueId": "bob"})]);
+    post(&app, ASSESS, token, &other).await.refuses_with(403, "other-patient");
+    // Each question is signed anew: the twin takes no assertion twice.
+    let narrow = tokens(&twin, "patient/Observation.rs").await;
+    let refused = post(&app, ASSESS, text(&narrow, "access_token"), &parameters(&[])).await;
+    refused.refuses_with(403, "insufficient-scope");
+    let over = tokens(&twin, "patient/*.rs").await;
+    let over = text(&over, "access_token");
+    assert_eq!(twin.post("/revoke", &[("client_id", "public"), ("token", over)]).await.status, 200);
+    post(&app, ASSESS, over, &parameters(&[])).await.refuses_with(401, "invalid-token");
+}
+
+#[actix_web::test]
+async fn a_server_that_does_not_know_our_keys_lets_nobody_in() {
+    let (twin, stranger) = (Twin::start(), Twin::start());
+    let app = asking(&twin, &stranger.keys_folder()).await;
+    let response = tokens(&twin, "patient/*.rs").await;
+    let answer = post(&app, ASSESS, text(&response, "access_token"), &parameters(&[])).await;
+    answer.refuses_with(503, "token-undecided");
 }

@@ -3,7 +3,7 @@
 use super::caller::{
     ASSESS, EMBED, access_claims, access_header, app, parameters, phenotype, post, post_as, sent_chart, token,
 };
-use crate::trust::ehr::{CALL, Ehr, now, unsigned};
+use crate::trust::ehr::{CALL, Ehr, PUBLIC_URL, now, unsigned};
 use crate::web::app::TestApp;
 use crate::web::charts::PATIENT;
 use serde_json::{Value, json};
@@ -113,11 +113,41 @@ async fn scopes_let_only_what_they_name() {
 }
 
 #[actix_web::test]
-async fn development_without_an_authorization_server_takes_charts_from_anyone_and_reads_nowhere() {
-    let app = TestApp::start().await;
-    assert_eq!(app.post(ASSESS, body().to_string()).await.status, 200);
-    let named = parameters(&[json!({"name": "patient", "valueId": PATIENT})]);
-    app.post(ASSESS, named.to_string()).await.refuses_with(400, "wrong-parameter");
+async fn development_takes_charts_from_anyone_without_a_token_reads_nowhere_and_says_so() {
+    let server = Ehr::es384().with("fhir_server = \"https://ehr.example.org/r4\"");
+    for app in [TestApp::start().await, development(&server).await] {
+        assert_eq!(app.post(ASSESS, body().to_string()).await.status, 200);
+        let named = parameters(&[json!({"name": "patient", "valueId": PATIENT})]);
+        app.post(ASSESS, named.to_string()).await.refuses_with(400, "wrong-parameter");
+    }
+    let logs = crate::web::logs::read();
+    assert_eq!(logs.matches("our own API answers calls without an access token").count(), 1, "once a process");
+}
+
+#[actix_web::test]
+async fn a_token_that_is_shown_is_checked_in_development_too() {
+    let (server, stranger) = (Ehr::rs384(), Ehr::es384());
+    let app = development(&server).await;
+    assert_eq!(post(&app, ASSESS, &token(&server, "system/RiskAssessment.r", None), &body()).await.status, 200);
+    let elsewhere = post(&app, ASSESS, &token(&server, "patient/*.rs", Some("another")), &body()).await;
+    elsewhere.refuses_with(403, "other-patient");
+    let mut over = access_claims(&server, "system/*.rs", None);
+    over["exp"] = (now() - 61).into();
+    let over = server.sign(&access_header(&server), &over);
+    let nobody_to_ask = TestApp::start().await;
+    for bad in [over, token(&stranger, "system/*.rs", None), "opaque".to_owned()] {
+        for app in [&app, &nobody_to_ask] {
+            post(app, ASSESS, &bad, &body()).await.refuses_with(401, "invalid-token");
+        }
+    }
+    for header in ["", "Bearer", "Basic YTpi"] {
+        post_as(&app, ASSESS, header, &body()).await.refuses_with(401, "invalid-token");
+    }
+}
+
+async fn development(server: &Ehr) -> TestApp {
+    let table = format!("[{}]", server.in_file());
+    TestApp::builder().setting("SERVER__PUBLIC_URL", PUBLIC_URL).setting("AUTHORIZATION_SERVER", &table).start().await
 }
 
 #[actix_web::test]

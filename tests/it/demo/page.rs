@@ -14,7 +14,7 @@ pub(super) const CHILD: &str = "da00007";
 pub(super) const SHIPPED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/demo/patients");
 
 pub(super) struct Page {
-    demo: Demonstration,
+    pub(super) demo: Demonstration,
     folder: TempDir,
 }
 
@@ -36,6 +36,11 @@ impl Page {
     }
 
     async fn start_with_patients(patients: Option<PathBuf>) -> Self {
+        Self::start_with_backend(patients, None).await
+    }
+
+    /// With a backend service whose public keys are in this file.
+    pub(super) async fn start_with_backend(patients: Option<PathBuf>, backend_jwks: Option<String>) -> Self {
         crate::web::logs::keep();
         let folder = tempfile::tempdir().expect("a folder");
         let free = "127.0.0.1:0".parse().expect("an address");
@@ -44,7 +49,7 @@ impl Page {
             page: free,
             data: Some(folder.path().into()),
             patients,
-            backend_jwks: None,
+            backend_jwks,
             open_fhir: false,
             clients: None,
             signature: CallSignature::Es384,

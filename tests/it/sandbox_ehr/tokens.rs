@@ -6,6 +6,7 @@ use crate::trust::ehr::unsigned;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jsonwebtoken::Algorithm;
+use prodrome::platform::clock;
 use prodrome::sandbox_ehr::Lives;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -258,6 +259,31 @@ async fn introspection_tells_those_who_may_know_what_a_token_is_good_for() {
     let system = twin.post("/token", &form).await.json();
     let bearer = format!("Bearer {}", text(&system, "access_token"));
     assert_eq!(twin.post_with("/introspect", &bearer, &[("token", token)]).await.json()["active"], true);
+}
+
+#[actix_web::test]
+async fn an_assertion_names_the_token_endpoint_or_the_address_where_it_is_used_once() {
+    let twin = Twin::start();
+    let response = tokens(&twin, "patient/*.rs").await;
+    let token = text(&response, "access_token");
+    let send = async |path: &str, assertion: &str| {
+        twin.post(path, &[ASSERTION, ("client_assertion", assertion), ("token", token)]).await
+    };
+    for (path, audience, status) in [
+        ("/introspect", "/introspect", 200),
+        ("/introspect", "/token", 200),
+        ("/introspect", "/revoke", 401),
+        ("/introspect", "/fhir", 401),
+        ("/introspect", "", 401),
+        ("/revoke", "/introspect", 401),
+        ("/revoke", "/revoke", 200),
+    ] {
+        let assertion = twin.keys.assertion("signing", &twin.url(audience), clock::now()).expect("signed");
+        let answer = send(path, &assertion).await;
+        assert_eq!(answer.status, status, "{path} {audience}: {}", answer.text());
+        assert!(path == "/revoke" || status != 200 || answer.json()["active"] == true);
+        assert_eq!(send(path, &assertion).await.status, 401, "{path} {audience}: a second time");
+    }
 }
 
 #[actix_web::test]

@@ -164,6 +164,11 @@ impl Twin {
         answer.json()["launch_id"].as_str().expect("a handle").to_owned()
     }
 
+    /// Where the private key of the clients that sign is.
+    pub fn keys_folder(&self) -> std::path::PathBuf {
+        self.folder.path().join("keys")
+    }
+
     /// The private key of the clients that sign, and its name.
     pub fn private_key(&self) -> (EncodingKey, String) {
         let kid = self.keys.public()["keys"][0]["kid"].as_str().expect("a kid").to_owned();

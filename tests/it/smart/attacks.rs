@@ -1,7 +1,8 @@
 //! What somebody between EHR, browser and app may try (items 1 to 8, 14, 31, 32 of the catalogue in `docs/guides/smart-app.md`).
 
-use super::browser::Browser;
+use super::browser::{Browser, client};
 use super::ehr_of_tests::{Server, TestEhr, tokens};
+use futures_util::StreamExt as _;
 use serde_json::json;
 use std::net::TcpListener;
 
@@ -176,6 +177,61 @@ async fn a_refusal_of_the_ehr_is_told_in_our_words() {
     back.says(403, "did not let the app in");
     assert!(!back.text.contains("555"));
     assert!(ehr.asked().is_empty());
+}
+
+#[actix_web::test]
+async fn a_launch_that_fails_on_its_way_back_leaves_neither_code_nor_state_in_the_address() {
+    let (ehr, browser) = (TestEhr::start(), Browser::default());
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    let mut without = tokens();
+    without.as_object_mut().expect("an object").remove("patient");
+    for (answer, error, reason) in [
+        (Some((400, json!({"error": "invalid_grant"}))), None, "token"),
+        (Some((200, without)), None, "no-patient"),
+        (None, Some("access_denied"), "denied"),
+        (None, None, "request"),
+    ] {
+        let state = server.launch(&browser, &ehr.fhir()).await.parameter("state");
+        let mut query = vec![("state", &*state)];
+        query.extend(error.map(|error| ("error", error)));
+        if let Some((status, answer)) = answer {
+            ehr.answers(status, answer);
+            query.push(("code", "the-used-code"));
+        }
+        // A second time, the launch is over.
+        for reason in [reason, "not-begun-here"] {
+            let back = browser.get(&server.back("north", &query)).await;
+            assert_eq!((back.status, &*back.text), (303, ""), "{reason}");
+            assert_eq!(back.location(), format!("{}/smart/refused/{reason}", server.url));
+            let page = browser.get(&back.location()).await;
+            assert!(page.status >= 400 && page.text.contains("role=\"alert\""), "{reason}: {}", page.text);
+            assert!(!page.text.contains("the-used-code") && !page.text.contains(&state), "{reason}");
+            assert!(crate::web::logs::read().contains(&format!("\"code\":\"{reason}\"")), "{reason} is in the log");
+        }
+    }
+    for guess in ["nothing", "no-session", "%3Cscript%3E", "..%2Fpatient"] {
+        let page = browser.get(&format!("{}/smart/refused/{guess}", server.url)).await;
+        assert_eq!(page.status, 404, "{guess}: {}", page.text);
+    }
+}
+
+#[actix_web::test]
+async fn a_flood_of_launches_takes_the_place_of_the_oldest_and_of_no_more_memory() {
+    const MOST: usize = 10_000;
+    let (ehr, oldest, newest) = (TestEhr::start(), Browser::default(), Browser::default());
+    ehr.lets_keep();
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    let first = server.launch(&oldest, &ehr.fhir()).await.parameter("state");
+    let address = format!("{}/smart/launch?iss={}&launch=a", server.url, ehr.fhir());
+    let client = client();
+    let flood = (0..MOST).map(|_| async { client.get(&address).send().await.map(|answer| answer.status().as_u16()) });
+    let flood: Vec<_> = futures_util::stream::iter(flood).buffer_unordered(16).collect().await;
+    assert!(flood.iter().all(|status| *status.as_ref().expect("an answer") == 302));
+    let last = server.launch(&newest, &ehr.fhir()).await.parameter("state");
+    server.come_back(&oldest, "north", &[("code", "c"), ("state", &first)]).await.says(400, "This launch is over");
+    assert!(ehr.asked().is_empty(), "a launch that is forgotten reaches no token endpoint");
+    ehr.answers(200, tokens());
+    assert_eq!(server.come_back(&newest, "north", &[("code", "c"), ("state", &last)]).await.status, 303);
 }
 
 #[actix_web::test]

@@ -31,6 +31,10 @@ struct Told {
     discovery: Value,
     answers: Vec<(u16, Value)>,
     asked: Vec<TokenRequest>,
+    /// Tokens that its FHIR server takes no more.
+    refused: Vec<String>,
+    /// For how many seconds discovery may be kept.
+    kept: u32,
 }
 
 /// An EHR whose key is that of the fixtures, by RS256.
@@ -76,6 +80,16 @@ impl TestEhr {
         self.told.lock().expect("no panic").answers.push((status, answer));
     }
 
+    /// Its FHIR server takes this token no more.
+    pub fn refuses(&self, token: &str) {
+        self.told.lock().expect("no panic").refused.push(format!("Bearer {token}"));
+    }
+
+    /// Discovery may be kept from now on.
+    pub fn lets_keep(&self) {
+        self.told.lock().expect("no panic").kept = 600;
+    }
+
     pub fn asked(&self) -> Vec<TokenRequest> {
         self.told.lock().expect("no panic").asked.clone()
     }
@@ -114,17 +128,19 @@ pub fn public_key() -> Value {
 
 fn respond(told: &Mutex<Told>, request: &HttpRequest, body: &[u8]) -> HttpResponse {
     let mut told = told.lock().expect("no panic");
+    let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
+    let authorization = authorization.unwrap_or_default().to_owned();
     match request.path() {
-        // Never kept, so that a change is seen at the next launch.
+        // Not kept unless told, so that a change is seen at the next launch.
         "/fhir/.well-known/smart-configuration" => {
-            HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(&told.discovery)
+            let kept = ("cache-control", format!("max-age={}", told.kept));
+            HttpResponse::Ok().insert_header(kept).json(&told.discovery)
         }
         "/jwks" => HttpResponse::Ok().json(json!({"keys": [public_key()]})),
         path if request.method() == "POST" => {
-            let authorization = request.headers().get("authorization").and_then(|value| value.to_str().ok());
             told.asked.push(TokenRequest {
                 path: path.to_owned(),
-                authorization: authorization.unwrap_or_default().to_owned(),
+                authorization,
                 form: url::form_urlencoded::parse(body).into_owned().collect(),
             });
             match told.answers.is_empty() {
@@ -135,6 +151,7 @@ fn respond(told: &Mutex<Told>, request: &HttpRequest, body: &[u8]) -> HttpRespon
                 }
             }
         }
+        _ if told.refused.contains(&authorization) => HttpResponse::Unauthorized().finish(),
         path => match path.strip_prefix("/fhir/") {
             Some(query) => HttpResponse::Ok().content_type("application/fhir+json").body(record(query).to_string()),
             None => HttpResponse::NotFound().finish(),
@@ -200,10 +217,19 @@ impl Server {
         browser.get(&format!("{}/smart/launch?{query}", self.url)).await
     }
 
-    /// The browser comes back to a registration's address.
+    /// The browser comes back to a registration's address; where the launch ends there, the page that says why.
     pub async fn come_back(&self, browser: &Browser, registration: &str, query: &[(&str, &str)]) -> Page {
+        let back = browser.get(&self.back(registration, query)).await;
+        match back.header("location").strip_prefix(&format!("{}/smart/refused/", self.url)) {
+            Some(_) => browser.get(&back.location()).await,
+            None => back,
+        }
+    }
+
+    /// The address to which the EHR sends the browser back.
+    pub fn back(&self, registration: &str, query: &[(&str, &str)]) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        browser.get(&format!("{}/smart/callback/{registration}?{query}", self.url)).await
+        format!("{}/smart/callback/{registration}?{query}", self.url)
     }
 
     /// A whole launch at `ehr`, registered as `name`, that is answered with these tokens; what the browser then sees.

@@ -95,7 +95,7 @@ async fn a_card_on_the_page_of_the_ehr_opens_the_app_at_its_patient() {
     let callback = &way[way.len() - 2];
     assert!(callback.url.contains("/smart/callback/demo?") && callback.url.contains("iss="), "{}", callback.url);
     // The same answer of the EHR once more: the code is not sent again.
-    browser.get(&callback.url).await.says(400, "This launch is over");
+    last(&browser.follow(&callback.url).await).says(400, "This launch is over");
     page.says(200, ELDERLY);
 }
 

@@ -54,6 +54,105 @@ async fn a_session_without_renewal_ends_with_its_token() {
 }
 
 #[actix_web::test]
+async fn a_token_that_the_fhir_server_refuses_before_its_time_is_renewed_once_and_the_chart_read_again() {
+    let (ehr, browser) = (TestEhr::start(), Browser::default());
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    let mut first = tokens();
+    first["refresh_token"] = "refresh-1".into();
+    server.launched(&browser, &ehr, "north", first.clone()).await;
+    ehr.refuses("access-1");
+    let mut second = first;
+    (second["access_token"], second["refresh_token"]) = ("access-2".into(), "refresh-2".into());
+    ehr.answers(200, second.clone());
+    server.patient(&browser).await.says(200, "p-1");
+    assert_eq!(ehr.asked()[1..].iter().map(|asked| &*asked.form["refresh_token"]).collect::<Vec<_>>(), ["refresh-1"]);
+    server.patient(&browser).await.says(200, "p-1");
+    assert_eq!(ehr.asked().len(), 2, "the new token is good");
+    // Refused again, as is the one after it: there is no third try.
+    ehr.refuses("access-2");
+    ehr.refuses("access-3");
+    second["access_token"] = "access-3".into();
+    ehr.answers(200, second);
+    server.patient(&browser).await.says(403, "The EHR has ended the app's leave");
+    assert_eq!(ehr.asked().len(), 3);
+}
+
+#[actix_web::test]
+async fn a_refused_token_that_cannot_be_renewed_is_said_and_asks_for_no_other() {
+    let (ehr, browser) = (TestEhr::start(), Browser::default());
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    server.launched(&browser, &ehr, "north", tokens()).await;
+    ehr.refuses("access-1");
+    server.patient(&browser).await.says(403, "The EHR has ended the app's leave");
+    assert_eq!(ehr.asked().len(), 1);
+}
+
+/// Closes the patient by the form of its page.
+async fn log_out(server: &Server, browser: &Browser) -> super::browser::Page {
+    let page = server.patient(browser).await;
+    let (_, token) = page.text.split_once("name=\"token\" value=\"").expect("a token");
+    let token = token.split('"').next().expect("its end");
+    browser.post(&format!("{}/smart/logout", server.url), &[("token", token)]).await
+}
+
+/// The audience of a client assertion.
+fn audience(assertion: &str) -> Value {
+    let claims = assertion.split('.').nth(1).expect("claims");
+    let claims = base64::Engine::decode(&base64::engine::general_purpose::URL_SAFE_NO_PAD, claims).expect("base64");
+    serde_json::from_slice::<Value>(&claims).expect("claims")["aud"].clone()
+}
+
+#[actix_web::test]
+async fn logging_out_ends_both_tokens_at_an_ehr_that_says_how() {
+    let (ehr, browser) = (TestEhr::start(), Browser::default());
+    let revocation = format!("{}/revoke", ehr.base);
+    ehr.says("revocation_endpoint", revocation.clone().into());
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    let mut first = tokens();
+    first["refresh_token"] = "refresh-1".into();
+    server.launched(&browser, &ehr, "north", first).await;
+    for _ in 0..2 {
+        ehr.answers(200, json!({}));
+    }
+    log_out(&server, &browser).await.says(200, "No patient is open here any more");
+    let mut ended: Vec<(String, String)> = Vec::new();
+    for asked in &ehr.asked()[1..] {
+        assert_eq!(asked.path, "/revoke");
+        assert_eq!(audience(&asked.form["client_assertion"]), revocation);
+        ended.push((asked.form["token_type_hint"].clone(), asked.form["token"].clone()));
+    }
+    ended.sort();
+    let pair = |kind: &str, token: &str| (kind.to_owned(), token.to_owned());
+    assert_eq!(ended, [pair("access_token", "access-1"), pair("refresh_token", "refresh-1")]);
+    server.patient(&browser).await.says(403, "No patient is open here");
+}
+
+#[actix_web::test]
+async fn an_ehr_that_refuses_or_never_answers_keeps_nobody_from_logging_out() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let silent = (format!("http://{}/revoke", silent.local_addr().expect("an address")), silent);
+    for revocation in [None, Some("relative"), Some(&*silent.0)] {
+        let (ehr, browser) = (TestEhr::start(), Browser::default());
+        if let Some(revocation) = revocation {
+            ehr.says("revocation_endpoint", revocation.into());
+        }
+        let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+        let mut secret = tokens();
+        secret["access_token"] = "canary-access-5b2e".into();
+        server.launched(&browser, &ehr, "north", secret).await;
+        let begun = std::time::Instant::now();
+        log_out(&server, &browser).await.says(200, "No patient is open here any more");
+        assert!(begun.elapsed() < std::time::Duration::from_secs(8), "{revocation:?}");
+        // The second is asked and refuses: what this EHR answers where it was told nothing.
+        assert_eq!(ehr.asked().len(), if revocation == Some("relative") { 2 } else { 1 }, "{revocation:?}");
+        server.patient(&browser).await.says(403, "No patient is open here");
+        let logs = crate::web::logs::read();
+        assert!(!logs.contains("canary-access-5b2e"), "a token is in the log");
+        assert!(revocation != Some("relative") || logs.contains("tokens could not be revoked"));
+    }
+}
+
+#[actix_web::test]
 async fn a_new_launch_of_the_same_browser_ends_the_session_before_and_logging_out_the_last() {
     let (ehr, browser) = (TestEhr::start(), Browser::default());
     let server = Server::at(&[("north", &ehr.fhir(), "")]).await;

@@ -8,13 +8,15 @@ use std::net::TcpListener;
 /// Typed in by hand on both sides: where our server is, is known only when it runs.
 const AUDIENCE: &str = "urn:our:server";
 
+const TENANT: &str = "ec2458f2-1e24";
+
 /// Our server, which knows the twin as a client with these quirks, and the twin.
 async fn ours(quirks: &str) -> (TestApp, Stage) {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
     let page = format!("http://{}", listener.local_addr().expect("an address"));
     let client = format!(
         "[{{ name = \"twin\", issuer = \"{page}\", jwks_url = \"{page}/.well-known/jwks.json\", \
-         fhir_servers = [\"{page}/fhir\"], quirks = \"{quirks}\", audiences = [\"{AUDIENCE}\"] }}]"
+         fhir_servers = [\"{page}/fhir\", \"{page}/fhir/{TENANT}\"], quirks = \"{quirks}\", audiences = [\"{AUDIENCE}\"] }}]"
     );
     let services = concat!(env!("CARGO_MANIFEST_DIR"), "/cds-services");
     let app = TestApp::builder().setting("CDS_CLIENT", &client).setting("SERVICES__PATH", services).start().await;
@@ -42,7 +44,9 @@ async fn answered(stage: &Stage, profile: &str) -> usize {
 
 #[actix_web::test]
 async fn each_profile_is_answered_with_cards_that_it_takes() {
-    for (profile, quirks) in [("plain", "none"), ("epic", "epic"), ("oracle", "oracle"), ("inferno", "none")] {
+    for (profile, quirks) in
+        [("plain", "none"), ("epic", "epic"), ("oracle", "oracle"), ("inferno", "none"), ("public-sandbox", "none")]
+    {
         let (_app, stage) = ours(quirks).await;
         assert!(answered(&stage, profile).await > 0, "{profile}: no cards at all");
     }
@@ -71,4 +75,99 @@ async fn a_chart_is_read_back_as_each_profile_and_through_each_fault() {
     assert!(said["calls"][0]["problems"][0].as_str().is_some_and(|why| why.contains("answered 412")), "{said}");
     stage.put("/control/faults", Value::Object(Default::default())).await;
     assert_eq!(stage.fire("patient-view").await["calls"][0]["status"], 200);
+}
+
+/// Every cards' topics that the services give for a hook, and nothing but good answers.
+async fn topics(stage: &Stage, hook: &str, switches: &Value) -> Vec<String> {
+    let said = stage.fire(hook).await;
+    assert_eq!(said["problems"], json!([]), "{switches} {hook}");
+    let mut topics = Vec::new();
+    for call in said["calls"].as_array().expect("calls") {
+        assert_eq!((&call["status"], &call["problems"]), (&json!(200), &json!([])), "{switches} {hook}: {said}");
+        let cards = call["cards"].as_array().expect("cards").iter();
+        topics.extend(cards.map(|card| card["source"]["topic"]["code"].as_str().expect("a topic").to_owned()));
+    }
+    assert!(!topics.is_empty(), "{switches} {hook}: no cards");
+    topics
+}
+
+#[actix_web::test]
+async fn each_habit_alone_is_answered_with_the_same_cards_as_none() {
+    let (_app, stage) = ours("none").await;
+    let naproxen = json!({"resourceType": "MedicationRequest", "medicationCodeableConcept": {"coding": [{
+        "system": "http://www.nlm.nih.gov/research/umls/rxnorm", "code": "849574", "display": "Naproxen sodium 220 MG Oral Tablet"}]},
+        "dosageInstruction": [{"doseAndRate": [{"doseQuantity": {"value": 1}}]}]});
+    let mut plain = None;
+    for switches in [
+        json!({}),
+        json!({"double_slash": true}),
+        json!({"trailing_slash": true}),
+        json!({"from_browser": true}),
+        json!({"get_first": true}),
+        json!({"gzip": true}),
+        json!({"content_type": "application/fhir+json"}),
+        json!({"content_type": "application/json;charset=UTF-8"}),
+        json!({"accept": "application/json+fhir"}),
+        json!({"clock_skew_seconds": 50}),
+        json!({"clock_skew_seconds": -240}),
+        json!({"nbf": true, "base64_kid": true, "signature": "RS384", "token_seconds": 900}),
+        json!({"vendor_extension": true, "trigger_as_number": true}),
+        json!({"unknown_context_member": true, "user_as_role": true, "in_encounter": true}),
+        json!({"medications_beside_orders": true}),
+        json!({"contained_medications": true}),
+        json!({"order_id": "request-123", "order_category_as_object": true, "bundle_without_type": true}),
+        json!({"absolute_references": true}),
+        json!({"older_shapes": true, "local_codes_first": true, "several_drug_codes": true}),
+        json!({"narrative_letters": 1_000_000}),
+        json!({"tenant": TENANT}),
+        json!({"tenant": TENANT, "prefetch": false}),
+        json!({"vendor_scope": true, "names_patient": false, "prefetch": false}),
+        json!({"page_size": 1}),
+        json!({"page_size": 1, "getpages": true}),
+        json!({"page_size": 1, "getpages": true, "prefetch": false}),
+        json!({"empty_search": "null"}),
+        json!({"empty_search": "outcome"}),
+        json!({"unresolved_left_out": true, "joins_repeated_parameters": true}),
+        json!({"access_token": false}),
+        json!({"fhir_server": false}),
+        json!({"shared_hook_instance": true}),
+        json!({"html_detail": true, "strict_cards": true, "plain_topics": true}),
+    ] {
+        let mut all = switches.clone();
+        all["audience"] = AUDIENCE.into();
+        stage.put("/control/behavior", json!({"profile": "plain", "switches": all})).await;
+        stage.draft(naproxen.clone()).await;
+        let mut found = Vec::new();
+        for hook in ["patient-view", "order-select", "order-sign"] {
+            found.push(topics(&stage, hook, &switches).await);
+        }
+        assert_eq!(plain.get_or_insert_with(|| found.clone()), &found, "{switches}");
+        for draft in stage.drafts().await {
+            let name = format!("/control/drafts/MedicationRequest/{}", draft["id"].as_str().expect("an id"));
+            stage.done("DELETE", &name, None).await;
+        }
+    }
+}
+
+#[actix_web::test]
+async fn a_call_that_is_repeated_gets_the_same_cards_by_the_same_names() {
+    let (_app, stage) = ours("none").await;
+    stage.switch(json!({"repeats": true})).await;
+    let said = stage.fire("patient-view").await;
+    let uuid = said["calls"][0]["cards"][0]["uuid"].as_str().expect("a uuid").to_owned();
+    let calls = stage.get("/control/exchanges?kind=call").await;
+    let answers: Vec<&Value> = calls.as_array().expect("calls").iter().map(|call| &call["response"]["body"]).collect();
+    assert!(answers.len() == 2 && answers[0] == answers[1], "{calls}");
+    let (status, said) = stage.send("POST", &format!("/control/cards/{uuid}/dismiss"), Some(json!({}))).await;
+    assert_eq!((status, &said["feedback"]), (200, &json!(200)), "{said}");
+}
+
+#[actix_web::test]
+async fn an_order_screen_on_which_nothing_was_chosen_gets_an_answer_without_cards() {
+    let (_app, stage) = ours("none").await;
+    let switches = json!({"audience": AUDIENCE});
+    stage.put("/control/behavior", json!({"profile": "public-sandbox", "switches": switches})).await;
+    let said = stage.fire("order-select").await;
+    let [call] = said["calls"].as_array().expect("calls").as_slice() else { panic!("{said}") };
+    assert_eq!((&call["status"], &call["cards"], &call["problems"]), (&json!(200), &json!([]), &json!([])));
 }

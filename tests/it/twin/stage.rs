@@ -49,6 +49,8 @@ struct Script {
     discovery: Value,
     answer: (u16, Value),
     reads: Option<String>,
+    /// Headers that pages of every origin may send; `None`: no page may call.
+    pages: Option<String>,
 }
 
 /// A CDS service that answers as it is told and keeps what it gets.
@@ -64,7 +66,7 @@ impl Recorder {
     pub fn start() -> Self {
         let entry = |hook: &&str| json!({"id": hook, "hook": hook, "description": "d"});
         let discovery = json!({"services": HOOKS.iter().map(entry).collect::<Vec<_>>()});
-        let script = Script { discovery, answer: (200, json!({"cards": []})), reads: None };
+        let script = Script { discovery, answer: (200, json!({"cards": []})), reads: None, pages: None };
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let base = format!("http://{}/a/b", listener.local_addr().expect("an address"));
         let recorder = Self { base, received: Arc::default(), script: Arc::new(Mutex::new(script)) };
@@ -99,11 +101,21 @@ impl Recorder {
         self.received.lock().expect("no panic").push(received);
         let script = self.script.lock().expect("no panic");
         let (status, said) = match (request.method().as_str(), path.ends_with("/feedback")) {
-            ("GET", _) => (200, script.discovery.clone()),
+            ("GET" | "OPTIONS", _) => (200, script.discovery.clone()),
             (_, true) => (200, json!({})),
             _ => script.answer.clone(),
         };
-        HttpResponse::build(actix_web::http::StatusCode::from_u16(status).expect("a status")).json(said)
+        let mut answer = HttpResponse::build(actix_web::http::StatusCode::from_u16(status).expect("a status"));
+        if let Some(pages) = &script.pages {
+            answer.insert_header(("access-control-allow-origin", "*"));
+            answer.insert_header(("access-control-allow-headers", pages.clone()));
+        }
+        answer.json(said)
+    }
+
+    /// Lets pages of every origin call with these headers.
+    pub fn lets_pages_send(&self, headers: &str) {
+        self.script.lock().expect("no panic").pages = Some(headers.to_owned());
     }
 
     pub fn lists(&self, services: Value) {
@@ -280,9 +292,10 @@ impl Stage {
         (answer.status().as_u16(), String::from_utf8(text).expect("text"))
     }
 
-    /// Reads FHIR.
+    /// Reads FHIR: `Type/id`, `Type?name=value`, or `?name=value` at the base.
     pub async fn fhir(&self, query: &str, token: &str) -> (u16, Value) {
-        let request = awc::Client::default().get(format!("{}/fhir/{query}", self.page)).bearer_auth(token);
+        let between = if query.starts_with('?') { "" } else { "/" };
+        let request = awc::Client::default().get(format!("{}/fhir{between}{query}", self.page)).bearer_auth(token);
         let mut answer = request.send().await.expect("an answer");
         let text = answer.body().await.expect("a body");
         (answer.status().as_u16(), serde_json::from_slice(&text).unwrap_or_default())
