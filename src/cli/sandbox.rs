@@ -48,7 +48,7 @@ after others (plain, epic, oracle, inferno) and fail; \"Calls\" shows what was s
 Tests drive the same EHR by JSON at /control, such as
   curl -X PUT -H 'content-type: application/json' -d '{\"patient\": \"ea00005\"}' http://127.0.0.1:8090/control/desk
   curl -X POST -H 'content-type: application/json' -d '{\"hook\": \"patient-view\"}' http://127.0.0.1:8090/control/fire
-docs/guides/sandbox-ehr.md lists its addresses.
+/control/openapi.json describes it for generated clients, docs/guides/sandbox-ehr.md lists all addresses.
 
 Calls are signed. A service that verifies them needs to know the issuer, which is the page's address, and its keys at
 /.well-known/jwks.json; one that reads FHIR reads /fhir of the page. No other server is ever called than those named.

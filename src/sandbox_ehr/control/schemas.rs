@@ -83,7 +83,8 @@ fn switch(name: &str, plain: &Value) -> Value {
         (_, Value::Null) => or_null(&text()),
         _ => text(),
     };
-    switch["default"] = plain.clone();
+    // No `default`: generated clients would send it, and a change names only what is to change.
+    switch["description"] = format!("In the plain profile: {plain}").into();
     switch
 }
 

@@ -6,6 +6,7 @@
 
 mod discovery;
 mod id_token;
+mod proof;
 mod token_response;
 
 pub use discovery::{DiscoveryError, Endpoints};
@@ -14,22 +15,22 @@ pub use token_response::{RefreshToken, Tokens};
 
 use super::key_source::Keys;
 use super::own_keys::{OwnKeys, OwnKeysError};
-use super::token_endpoint::{self, ASSERTION_TYPE, TokenEndpointError};
+use super::token_endpoint::{self, TokenEndpointError};
 use crate::platform::clock;
 use crate::platform::expiring::secret;
-use crate::platform::settings::{self, AppAuthentication, Ehr, SettingsError};
+use crate::platform::settings::{self, Ehr, SettingsError};
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use discovery::Discovery;
 use futures_util::future::join;
 use id_token::Expected;
 use jsonwebtoken::Algorithm;
+use proof::Proof;
 use sha2::{Digest, Sha256};
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use token_response::TokenResponse;
-use url::{Url, form_urlencoded};
+use url::Url;
 
 /// Our app as one EHR knows it.
 pub struct SmartClient {
@@ -41,14 +42,6 @@ pub struct SmartClient {
     discovery: Discovery,
     /// The issuer's keys, once it is known where they are.
     keys: OnceLock<Keys>,
-}
-
-/// How we show who we are.
-enum Proof {
-    Keys(Arc<OwnKeys>),
-    /// A whole Authorization header.
-    Secret(String),
-    Nothing,
 }
 
 /// Why a code does not become a token.
@@ -117,22 +110,13 @@ impl SmartClient {
         own_keys: Option<&Arc<OwnKeys>>,
         plain: bool,
     ) -> Result<Self, SettingsError> {
-        let proof = match (&ehr.authentication, own_keys) {
-            (AppAuthentication::PrivateKeyJwt, Some(keys)) => Proof::Keys(keys.clone()),
-            (AppAuthentication::PrivateKeyJwt, None) => {
-                let remedy = "make keys with `prodrome keys new --folder keys` and name their folder";
-                return Err(settings::unusable("keys.folder", "", "our own keys are needed", remedy));
-            }
-            (AppAuthentication::ClientSecretBasic(file), _) => Proof::Secret(basic(&ehr.client_id, &secret_of(file)?)),
-            (AppAuthentication::Public, _) => Proof::Nothing,
-        };
         let algorithms = ehr.id_token_algorithms.iter().map(|name| {
             let remedy = "name algorithms of the example";
             name.parse().map_err(|_| settings::unusable("ehr.id_token_algorithms", name, "it is not known", remedy))
         });
         Ok(Self {
             redirect_uri: format!("{redirect_base}/{}", ehr.name),
-            proof,
+            proof: Proof::of(ehr, own_keys)?,
             algorithms: algorithms.collect::<Result<_, _>>()?,
             discovery: Discovery::new(ehr, plain),
             keys: OnceLock::new(),
@@ -247,28 +231,15 @@ impl SmartClient {
 
     /// One request to the pinned token endpoint, showing who we are.
     async fn ask(&self, endpoints: &Endpoints, form: &[(&str, &str)]) -> Result<TokenResponse, FinishError> {
-        let (proof, authorization) = self.proof(&endpoints.token)?;
-        Ok(token_endpoint::ask(&endpoints.token, &together(form, &proof), authorization).await?)
+        let url = &endpoints.token;
+        let proven = self.proof.add(&self.ehr.client_id, url, form)?;
+        Ok(token_endpoint::ask(url, &proven.form(), proven.authorization).await?)
     }
 
     /// Ends one token at the pinned revocation endpoint.
     async fn end(&self, url: &str, token: &str, kind: &str) -> Result<(), FinishError> {
-        let (proof, authorization) = self.proof(url)?;
-        let form = [("token", token), ("token_type_hint", kind)];
-        Ok(token_endpoint::tell(url, &together(&form, &proof), authorization).await?)
-    }
-
-    /// What shows at this address who we are: members of the form, and a header.
-    fn proof(&self, url: &str) -> Result<(Vec<(&'static str, String)>, Option<&str>), OwnKeysError> {
-        Ok(match &self.proof {
-            Proof::Keys(keys) => {
-                let assertion = keys.assertion(&self.ehr.client_id, url, clock::now())?;
-                let kind = ("client_assertion_type", ASSERTION_TYPE.to_owned());
-                (vec![kind, ("client_assertion", assertion)], None)
-            }
-            Proof::Secret(header) => (Vec::new(), Some(header)),
-            Proof::Nothing => (vec![("client_id", self.ehr.client_id.clone())], None),
-        })
+        let proven = self.proof.add(&self.ehr.client_id, url, &[("token", token), ("token_type_hint", kind)])?;
+        Ok(token_endpoint::tell(url, &proven.form(), proven.authorization).await?)
     }
 
     /// The user, where we asked and there is an issuer that can vouch for one.
@@ -294,10 +265,6 @@ impl SmartClient {
     }
 }
 
-fn together<'a>(form: &[(&'a str, &'a str)], proof: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
-    form.iter().copied().chain(proof.iter().map(|(name, value)| (*name, value.as_str()))).collect()
-}
-
 /// The challenge of a verifier (RFC 7636, section 4.2).
 fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
@@ -307,24 +274,6 @@ fn challenge(verifier: &str) -> String {
 fn as_v1(scope: &str) -> String {
     let Some((resource, "r" | "s" | "rs")) = scope.rsplit_once('.') else { return scope.to_owned() };
     format!("{resource}.read")
-}
-
-/// A Basic header (RFC 6749, section 2.3.1): both parts encoded as a form has them.
-fn basic(client_id: &str, secret: &str) -> String {
-    let encoded = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
-    format!("Basic {}", STANDARD.encode(format!("{}:{}", encoded(client_id), encoded(secret))))
-}
-
-fn secret_of(file: &Path) -> Result<String, SettingsError> {
-    let unusable = |reason: &str| {
-        let remedy = "write the secret that the EHR gave for the app into a file, and nothing else";
-        settings::unusable("ehr.client_secret_file", file.display().to_string(), reason, remedy)
-    };
-    let text = std::fs::read_to_string(file).map_err(|error| unusable(&error.to_string()))?;
-    match text.trim() {
-        "" => Err(unusable("it is empty")),
-        secret => Ok(secret.to_owned()),
-    }
 }
 
 #[cfg(test)]
