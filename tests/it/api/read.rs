@@ -25,8 +25,10 @@ async fn serve(request: HttpRequest, seen: Data<Seen>) -> HttpResponse {
         None if request.query_string() == "page=2" => HttpResponse::InternalServerError().finish(),
         None => {
             let entries: Vec<Value> = of_kind.map(|resource| json!({"resource": resource})).collect();
-            let more = (kind == "Procedure").then(|| json!([{"relation": "next", "url": "Procedure?page=2"}]));
-            let page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries, "link": more});
+            let mut page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries});
+            if kind == "Procedure" {
+                page["link"] = json!([{"relation": "next", "url": "Procedure?page=2"}]);
+            }
             // Longer than a hook may wait for all.
             rt::time::sleep(Duration::from_millis(if kind == "Encounter" { 1600 } else { 0 })).await;
             HttpResponse::Ok().json(page)
