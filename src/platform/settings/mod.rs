@@ -240,11 +240,7 @@ fn device(layers: &Layers) -> Result<Device, SettingsError> {
                 "this build runs models on processors only",
                 "write \"auto\" or \"cpu\"",
             )),
-            None => Err(layers.unusable(
-                "model.device",
-                "it is none of the choices",
-                "write \"auto\", \"cpu\" or \"cuda:0\"",
-            )),
+            None => Err(layers.unusable("model.device", "it is none of the choices", "write \"auto\" or \"cpu\"")),
         },
     }
 }
