@@ -5,6 +5,7 @@
 //! token, a code or a launch handle reach a page, a cookie, an address of ours or the log.
 
 mod callback;
+mod chart;
 mod cookies;
 mod feedback;
 mod frame;

@@ -2,6 +2,7 @@
 //! lies in every way a test can think of; and what a clinician sees on its page.
 
 mod attacks;
+mod banner;
 mod browser;
 mod card_handles;
 mod clinicians_page;
