@@ -8,6 +8,7 @@ mod card_handles;
 mod clinicians_page;
 mod ehr_of_tests;
 mod from_cards;
+mod headline;
 mod id_tokens;
 mod page;
 mod registrations;

@@ -21,7 +21,7 @@ pub fn missing(drawn: &Drawn<'_>) -> Markup {
                 p { "Everything that the FHIR server gave was read." }
             }
             @if !unread.is_empty() {
-                p .unread { strong { "Not read: " } (unread.join(", ")) ". The FHIR server did not give them, or not whole; whether the patient has any is not known." }
+                p .unread { strong { "Not read: " } (wording::kinds(unread)) ". The FHIR server did not give them, or not whole; whether the patient has any is not known." }
             }
             @if !not_used.is_empty() {
                 p { "Given, but not used: "

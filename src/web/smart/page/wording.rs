@@ -58,6 +58,20 @@ fn readable(unit: &str) -> String {
     unit.replace("mm[Hg]", "mmHg").replace("{1.73_m2}", "1.73 m²").replace("kg/m2", "kg/m²").replace("Cel", "°C")
 }
 
+/// Prefetch keys as words: "conditions, medication requests".
+pub fn kinds(keys: &[String]) -> String {
+    let spaced = |key: &String| {
+        key.chars().fold(String::new(), |mut words, letter| {
+            if letter.is_ascii_uppercase() {
+                words.push(' ');
+            }
+            words.push(letter.to_ascii_lowercase());
+            words
+        })
+    };
+    keys.iter().map(spaced).collect::<Vec<_>>().join(", ")
+}
+
 /// With a capital, as a heading has one.
 pub fn heading(text: &str) -> String {
     let mut letters = text.chars();
@@ -119,6 +133,11 @@ mod tests {
         ] {
             assert_eq!(frequency(risk), words);
         }
+    }
+
+    #[test]
+    fn what_was_not_read_is_named_in_words() {
+        assert_eq!(kinds(&["conditions".into(), "medicationRequests".into()]), "conditions, medication requests");
     }
 
     #[test]
