@@ -1,7 +1,7 @@
 //! `GET /smart/patient`: the patient that this browser has open.
 
 use super::page::{Banner, LaunchCard, PageContext, Person, page};
-use super::{Bearer, Refused, SmartSession, app, chart, pages};
+use super::{Bearer, Refused, SmartSession, app, chart, evidence, pages};
 use crate::decision_support::answer_hook::HookParts;
 use crate::decision_support::assess::{Asker, AssessError, ChartSource, assess_course};
 use crate::decision_support::read_back::FhirBase;
@@ -52,7 +52,7 @@ fn context(session: &SmartSession, banner: Banner, documentation_url: Option<Str
     let card = session.launch.card.as_ref();
     PageContext {
         banner,
-        fhir_server: Some(session.launch.client.ehr.fhir_server.clone()),
+        resources_at: Some(evidence::ADDRESS.to_owned()),
         form_token: Some(session.form_token.clone()),
         card: card.map(|card| LaunchCard { service: card.service.clone(), uuid: card.card, phenotype: None }),
         documentation_url,

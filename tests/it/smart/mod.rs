@@ -7,6 +7,7 @@ mod browser;
 mod card_handles;
 mod clinicians_page;
 mod ehr_of_tests;
+mod evidence;
 mod from_cards;
 mod headline;
 mod id_tokens;

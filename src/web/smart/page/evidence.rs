@@ -1,4 +1,4 @@
-//! What moved an estimate: facts of this record, each with its mark in the picture and its resource on the FHIR server.
+//! What moved an estimate: facts of this record, each with its mark in the picture and its resource.
 
 use super::standing::Standing;
 use super::timeline::{Mark, day_of, lane_of};
@@ -67,14 +67,14 @@ fn item(one: &Evidence, risk: &AssessedRisk, timeline: &Timeline, context: &Page
     }
 }
 
-/// The resource: a link where it is on the session's FHIR server and has an id that can be one.
+/// The resource: a link where resources are shown and it has an id that can be one.
 fn resource(one: &Evidence, context: &PageContext) -> Markup {
     let source = &one.source;
     html! {
         @if !is_fhir_id(&source.id) {
             span .quiet { (source.resource_type) " without an id" }
-        } @else if let Some(server) = &context.fhir_server {
-            a .resource href={ (server) "/" (source.resource_type) "/" (source.id) } rel="noreferrer" target="_blank" {
+        } @else if let Some(at) = &context.resources_at {
+            a .resource href={ (at) "/" (source.resource_type) "/" (source.id) } {
                 (source.resource_type) "/" (source.id)
             }
         } @else {

@@ -12,6 +12,7 @@ mod frame;
 mod missing;
 mod outcome;
 mod outlook;
+pub mod resource;
 mod shapes;
 mod standing;
 mod timeline;
@@ -32,8 +33,9 @@ use uuid::Uuid;
 #[derive(Clone, Debug, Default)]
 pub struct PageContext {
     pub banner: Banner,
-    /// The FHIR server of the session, without a final slash: evidence links lead there. `None`: it is named only.
-    pub fhir_server: Option<String>,
+    /// Where resources of this chart are shown, each at `{it}/{Type}/{id}`: evidence links lead there. `None`: they are
+    /// named only.
+    pub resources_at: Option<String>,
     /// Sent back with every form, where whoever takes it wants one.
     pub form_token: Option<String>,
     /// The card that the page was opened from.
