@@ -15,3 +15,4 @@ mod page;
 mod registrations;
 mod secrecy;
 mod sessions;
+mod suggested_tests;
