@@ -4,19 +4,17 @@ use super::standing::Standing;
 use super::timeline::{Mark, day_of, lane_of};
 use super::{PageContext, wording};
 use crate::decision_support::assess::{AssessedRisk, Evidence};
-use crate::decision_support::cards::wording::{date, percent};
+use crate::decision_support::cards::wording::{date, moves, percent};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::patient_record::timeline::Timeline;
 use maud::{Markup, html};
 
 /// Facts that are listed for one outcome.
 const MOST: usize = 5;
-/// A change of risk smaller than this is not worth a line.
-const LEAST_CHANGE: f64 = 0.0005;
 
 /// The facts worth a line, the strongest first.
 fn worth(risk: &AssessedRisk) -> impl Iterator<Item = &Evidence> {
-    let changes = |one: &&Evidence| (one.risk_without - risk.risk.risk).abs() >= LEAST_CHANGE;
+    let changes = |one: &&Evidence| moves(risk.risk.risk, one.risk_without);
     risk.evidence.iter().filter(changes).take(MOST)
 }
 
@@ -38,7 +36,10 @@ pub fn list(risk: &AssessedRisk, timeline: &Timeline, context: &PageContext) -> 
     let found: Vec<&Evidence> = worth(risk).collect();
     html! {
         @if found.is_empty() {
-            p .quiet { "Evidence is looked for above the alert threshold only." }
+            p .quiet {
+                @if risk.evidence.is_empty() { "Evidence is looked for above the alert threshold only." }
+                @else { "No single fact of the record changes the estimate." }
+            }
         } @else {
             h4 { "What moved the estimate most" }
             ol .evidence { @for one in found { (item(one, risk, timeline, context)) } }

@@ -61,11 +61,12 @@ fn none_above(drawn: &Drawn<'_>) -> Markup {
 
 fn tile(place: usize, standing: &Standing<'_>) -> Markup {
     let Some(main) = standing.main() else { return html! {} };
+    let (own, _) = wording::frequencies(main.risk.risk, main.risk.baseline_risk);
     html! {
         a .tile href={ "#outcome-" (place) } {
             span .name { (wording::heading(&standing.outcome.title)) }
             span .figures { (outcome::figures(main)) }
-            span .quiet { "within " (horizon(main.risk.horizon_days)) ": " (wording::frequency(main.risk.risk)) " people like this" }
+            span .quiet { "within " (horizon(main.risk.horizon_days)) ": " (own) " people like this" }
             (shapes::people(&main.risk))
             span .legend .quiet aria-hidden="true" {
                 span .usual { "●" } " as many as on average "
