@@ -164,7 +164,7 @@ const contents = Object.fromEntries(
   await Promise.all(names.map(async (name) => [name, await readFile(path.join(pages, name), "utf8")])),
 );
 const withEvidence = names.find((name) => contents[name].includes("class=\"evidence\""));
-const calm = names.find((name) => contents[name].includes("Nothing stands out."));
+const calm = names.find((name) => contents[name].includes("No outcome is above its alert threshold."));
 if (!withEvidence || !calm) throw new Error("no page with evidence, or none without: run `cargo test --test it smart::page`");
 const server = await serve();
 const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });

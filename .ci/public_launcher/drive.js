@@ -130,8 +130,9 @@ async function opens(browser, world, address, what) {
 
 async function story(browser, world) {
   const { page, faults, context } = await opens(browser, world, ehrLaunch(world), 'EHR launch');
-  const link = await page.locator('article.outcome a[href*="/fhir/"]').first().getAttribute('href');
-  check(link.startsWith(world.registered.ehr), 'evidence leads to its resource at the launcher');
+  const link = await page.locator('article.outcome a[href*="/smart/evidence/"]').first().getAttribute('href');
+  const shown = await page.request.get(new URL(link, page.url()).href);
+  check((await shown.text()).includes(world.registered.ehr), 'evidence leads to its resource, read through the launcher');
   if (values.screenshot) await page.screenshot({ path: values.screenshot, fullPage: true });
   await page.locator('article.outcome form button').first().click();
   await page.locator('[role=status]:visible, #said').filter({ hasText: /Noted/ }).first().waitFor();

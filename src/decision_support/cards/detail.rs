@@ -1,8 +1,7 @@
 //! The card's long text, in GitHub-flavoured markdown without HTML.
 
 use super::compose::CardFacts;
-use super::wording::{date, horizon, left_out, percent, plain, with_interval};
-use crate::decision_support::protocol::is_fhir_id;
+use super::wording::{date, horizon, left_out, moves, percent, plain, with_interval};
 use crate::decision_support::service_definition::ShownOutcome;
 use crate::patient_record::timeline::{Event, SkipReason, Value};
 use crate::prediction::answer::{Abstention, Reason, Reasons, Risk};
@@ -11,8 +10,6 @@ use std::fmt::Write;
 
 /// Reasons on a card.
 const MOST_REASONS: usize = 5;
-/// A change of risk smaller than this is not worth a line.
-const LEAST_CHANGE: f64 = 0.0005;
 
 /// Risks by horizon beside the average, what moved them, what was not read, and what this is not.
 pub(super) fn detail(facts: &CardFacts<'_>, shown: &ShownOutcome, risk: &Risk) -> String {
@@ -55,7 +52,7 @@ fn table(facts: &CardFacts<'_>, shown: &ShownOutcome) -> String {
 
 /// What moved a risk most, as the model found.
 pub(super) fn reasons(facts: &CardFacts<'_>, risk: &Risk, found: &[Reason]) -> String {
-    let worth = |reason: &&Reason| (reason.risk_without - risk.risk).abs() >= LEAST_CHANGE;
+    let worth = |reason: &&Reason| moves(risk.risk, reason.risk_without);
     let lines: Vec<String> =
         found.iter().filter(worth).filter_map(|reason| line(facts, risk, reason)).take(MOST_REASONS).collect();
     if lines.is_empty() {
@@ -64,7 +61,7 @@ pub(super) fn reasons(facts: &CardFacts<'_>, risk: &Risk, found: &[Reason]) -> S
     format!("What moved the estimate for {} most:\n\n{}\n\n", horizon(risk.horizon_days), lines.join("\n"))
 }
 
-/// `- Creatinine, on 33 days, last 1.42 mg/dL on 2018-05-01: raises the estimate (without it 12 %), Condition/123`
+/// `- Creatinine, on 33 days, last 1.42 mg/dL on 2018-05-01: raises the estimate (without it 12 %)`
 fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     let event: &Event = facts.event(reason.event)?;
     let source = facts.timeline.source(event);
@@ -86,11 +83,7 @@ fn line(facts: &CardFacts<'_>, risk: &Risk, reason: &Reason) -> Option<String> {
     };
     let direction = if reason.risk_without < risk.risk { "raises" } else { "lowers" };
     let without = percent(reason.risk_without);
-    let reference = match is_fhir_id(&source.id) {
-        true => format!("`{}/{}`", source.resource_type, source.id),
-        false => format!("`{}` without an id", source.resource_type),
-    };
-    Some(format!("- {name}, {when}: {direction} the estimate (without it {without}), {reference}"))
+    Some(format!("- {name}, {when}: {direction} the estimate (without it {without})"))
 }
 
 /// A measured value as a clinician reads it, to three digits. A pure number is left out: percentages are kept as

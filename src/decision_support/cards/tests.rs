@@ -1,6 +1,6 @@
 use super::choose::{MOST_CARDS, choose, explain};
 use super::compose::CallSeed;
-use super::wording::{horizon, percent, plain};
+use super::wording::{horizon, moves, percent, plain};
 use crate::decision_support::protocol::{Coding, Indicator};
 use crate::decision_support::service_definition::{Mode, Service, ShownOutcome};
 use crate::prediction::answer::{Abstention, Answer, Risk};
@@ -97,6 +97,11 @@ fn figures_never_claim_certainty() {
         assert_eq!(percent(risk), text);
     }
     assert_eq!([horizon(365), horizon(1825), horizon(90), horizon(0)], ["1 year", "5 years", "90 days", "0 days"]);
+}
+
+#[test]
+fn a_fact_is_worth_a_line_where_its_figure_differs() {
+    assert!(!moves(0.1561, 0.1642) && moves(0.1561, 0.1448) && !moves(0.0551, 0.0549) && moves(0.0551, 0.0562));
 }
 
 #[test]

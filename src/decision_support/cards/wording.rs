@@ -13,6 +13,11 @@ pub fn percent(risk: f64) -> String {
     }
 }
 
+/// Whether leaving a fact out changes a risk so that a reader sees it: a line "without it 16 %" under 16 % says nothing.
+pub fn moves(risk: f64, without: f64) -> bool {
+    percent(risk) != percent(without)
+}
+
 /// "8.0 % (6.1 to 11 %)": a risk with its interval where that is known.
 pub fn with_interval(risk: &Risk) -> String {
     let bare = |p: f64| percent(p).trim_end_matches(" %").to_owned();

@@ -73,6 +73,8 @@ pub(super) struct OfferEntry {
     label: String,
     system: String,
     code: String,
+    #[serde(default)]
+    also: Vec<String>,
     display: String,
 }
 
@@ -229,11 +231,20 @@ pub(super) fn offers(entries: Vec<OfferEntry>, of: &str) -> Result<Vec<Offer>, S
     if entries.is_empty() {
         return Err(format!("it needs a [[{of}.suggestion]]: without one an EHR cannot report a card as accepted"));
     }
-    let offer = |entry: OfferEntry| Offer {
-        label: entry.label,
-        code: Coding { system: entry.system, code: entry.code, display: Some(entry.display) },
-    };
-    Ok(entries.into_iter().map(offer).collect())
+    entries.into_iter().map(offer).collect()
+}
+
+fn offer(entry: OfferEntry) -> Result<Offer, String> {
+    let OfferEntry { label, system, code, also, display } = entry;
+    let is_code = |also: &String| !also.is_empty() && !also.contains(char::is_whitespace);
+    let is_new =
+        |(place, one): (usize, &String)| *one != code && !also.iter().take(place).any(|earlier| earlier == one);
+    if also.len() > MANY || !also.iter().all(is_code) || !also.iter().enumerate().all(is_new) {
+        return Err(format!(
+            "suggestion `{label}`: `also` must be at most {MANY} other codes of its `system`, each once and without blanks"
+        ));
+    }
+    Ok(Offer { label, code: Coding { system, code, display: Some(display) }, also })
 }
 
 /// A topic's code, which EHRs suppress overridden cards by.

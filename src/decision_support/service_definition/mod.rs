@@ -101,6 +101,15 @@ pub struct Offer {
     pub label: String,
     /// What is ordered (ServiceRequest.code).
     pub code: Coding,
+    /// Other codes of its system for the same measurement: a result under one of them shows that it was done.
+    pub also: Vec<String>,
+}
+
+impl Offer {
+    /// Whether a result under this code of its system is one of what is ordered.
+    pub fn is_measured_by(&self, code: &str) -> bool {
+        self.code.code == code || self.also.iter().any(|also| also == code)
+    }
 }
 
 impl Service {

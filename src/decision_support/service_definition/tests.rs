@@ -160,6 +160,9 @@ fn the_shipped_services_are_valid() {
     assert!(service.mode == Mode::Live && service.outcomes.len() >= 5);
     for outcome in &service.outcomes {
         assert!(outcome.suggestions.iter().all(|offer| offer.code.system.starts_with("http")));
+        for offer in outcome.suggestions.iter().filter(|offer| offer.code.system == "http://loinc.org") {
+            assert!(offer.also.iter().all(|code| has_check_digit(code)), "`{}`: a misspelt LOINC code", offer.label);
+        }
     }
     let outlook = catalogue.find("order-outlook").unwrap();
     let starts = pairs.iter().filter(|pair| pair.occasion != "discharge");
@@ -167,6 +170,16 @@ fn the_shipped_services_are_valid() {
     let longest = outlook.pairs.iter().map(|shown| shown.group.chars().count() + shown.wording.chars().count()).max();
     assert!(longest.is_some_and(|longest| longest <= 58));
     insta::assert_json_snapshot!(catalogue.discovery(Edition::Second));
+}
+
+/// The last digit of a LOINC code checks the others (LOINC Users' Guide, "mod 10").
+fn has_check_digit(code: &str) -> bool {
+    let (number, check) = code.split_once('-').unwrap();
+    let digits = number.bytes().rev().enumerate().map(|(place, digit)| {
+        let digit = u32::from(digit - b'0') * if place % 2 == 0 { 2 } else { 1 };
+        digit / 10 + digit % 10
+    });
+    check.parse::<u32>().ok() == Some((10 - digits.sum::<u32>() % 10) % 10)
 }
 
 #[test]
@@ -211,6 +224,10 @@ fn every_fault_names_file_line_and_remedy() {
         ("indicator = ", "indicater = ", ["line 8", "unknown key `indicater`; the nearest one is `indicator`"]),
         ("description", "descripton", ["line 3", "nearest one is `description`"]),
         ("label = ", "lable = ", ["line 12", "nearest one is `label`"]),
+        ("\"98979-8\"", "\"98979-8\"\nalso = [\"33914-3\", \"33914-3\"]", ["`also`", "`Order eGFR`"]),
+        ("\"98979-8\"", "\"98979-8\"\nalso = [\"98979-8\"]", ["`also`", "x/service.toml"]),
+        ("\"98979-8\"", "\"98979-8\"\nalso = [\" \"]", ["`also`", "x/service.toml"]),
+        ("\"98979-8\"", "\"98979-8\"\nalos = [\"33914-3\"]", ["line 15", "nearest one is `also`"]),
         ("\"info\"", "\"critical\"", ["line 8", "`info` or `warning`"]),
         ("\"ckd-any\"", "\"ckd-ny\"", ["x/service.toml", "nearest one is `ckd-any`"]),
         ("\"ckd-any\"", "\"death\"", ["x/service.toml", "never be shown"]),

@@ -89,6 +89,7 @@ pub struct Granted {
     /// Ids as they came, not checked yet.
     pub patient: Option<String>,
     pub encounter: Option<String>,
+    /// Whether the app says whose chart it is. Only an EHR that says it does so itself spares it that.
     pub need_patient_banner: bool,
     /// Not checked yet.
     pub app_context: Option<String>,
@@ -184,7 +185,7 @@ impl SmartClient {
             scope: said.scope.ok_or(TokenEndpointError::Misshapen)?,
             patient: said.patient,
             encounter: said.encounter,
-            need_patient_banner: said.need_patient_banner.unwrap_or(false),
+            need_patient_banner: said.need_patient_banner.unwrap_or(true),
             app_context: said.app_context,
             fhir_user,
             endpoints: attempt.endpoints,

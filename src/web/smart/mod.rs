@@ -5,7 +5,9 @@
 //! token, a code or a launch handle reach a page, a cookie, an address of ours or the log.
 
 mod callback;
+mod chart;
 mod cookies;
+mod evidence;
 mod feedback;
 mod frame;
 mod launch;
@@ -112,6 +114,7 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(open("/callback/{registration}", callback::callback))
         .service(open("/refused/{reason}", reasons::page))
         .service(open("/patient", patient::patient))
+        .service(open("/evidence/{type}/{id}", evidence::evidence))
         .service(submit("/feedback", feedback::feedback))
         .service(submit("/logout", logout::logout))
         .service(read("/assets/{edition}/{name}", page::assets::asset));

@@ -99,6 +99,16 @@ pub const PATIENT_FORBIDDEN: Reason = reason(
     "patient-forbidden",
     ("The EHR does not show this patient", "It does not let the app read this chart. Open the app again from the EHR."),
 );
+pub const NOT_IN_CHART: Reason = reason(
+    StatusCode::NOT_FOUND,
+    "not-in-chart",
+    ("Not in this chart", "The EHR has no such entry in the chart of the patient that is open here."),
+);
+pub const RESOURCE_FORBIDDEN: Reason = reason(
+    StatusCode::FORBIDDEN,
+    "resource-forbidden",
+    ("The EHR does not show this entry", "It does not let the app read entries of this kind one by one."),
+);
 pub const TOKEN_REFUSED: Reason = reason(
     StatusCode::FORBIDDEN,
     "token-refused",

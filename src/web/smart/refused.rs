@@ -3,6 +3,7 @@
 use super::page::feedback::FeedbackError;
 use super::reasons::{self, Reason};
 use crate::decision_support::assess::AssessError;
+use crate::decision_support::read_back::Unread;
 use crate::governance::GovernanceError;
 use crate::platform::telemetry::signals::AppRefused;
 use crate::prediction::predictor::AskError;
@@ -46,6 +47,10 @@ pub enum Refused {
     FromElsewhere,
     #[error("the chart is not shown: {0}")]
     Chart(#[from] AssessError),
+    #[error("the address names no resource of the open patient's chart")]
+    NotInChart,
+    #[error("a resource is not shown: {0}")]
+    Resource(#[from] Unread),
     #[error("feedback is not taken: {0}")]
     Feedback(#[from] FeedbackError),
 }
@@ -71,6 +76,8 @@ impl Refused {
             Self::NoSession => reasons::NO_SESSION,
             Self::FromElsewhere => reasons::FROM_ELSEWHERE,
             Self::Chart(error) => of_chart(error),
+            Self::NotInChart => reasons::NOT_IN_CHART,
+            Self::Resource(unread) => of_resource(*unread),
             Self::Feedback(FeedbackError::Unknown) => reasons::UNKNOWN_FEEDBACK,
             Self::Feedback(FeedbackError::NotStored(_)) => reasons::NOT_STORED,
         }
@@ -100,6 +107,15 @@ fn of_chart(error: &AssessError) -> Reason {
         AssessError::Ask(AskError::Failed) | AssessError::Interrupted => reasons::FAULT,
         AssessError::Ask(_) | AssessError::NotRecorded(_) => reasons::BUSY,
         AssessError::Parameters(_) | AssessError::SeveralPatients | AssessError::NoState => reasons::FAULT,
+    }
+}
+
+fn of_resource(unread: Unread) -> Reason {
+    match unread {
+        Unread::NotThere => reasons::NOT_IN_CHART,
+        Unread::Forbidden => reasons::RESOURCE_FORBIDDEN,
+        Unread::Refused | Unread::NoToken => reasons::TOKEN_REFUSED,
+        Unread::TooLate | Unread::Unreachable | Unread::Failed | Unread::Misshapen => reasons::FHIR_SERVER_AWAY,
     }
 }
 

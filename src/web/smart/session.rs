@@ -2,7 +2,6 @@
 //! replicas do not share sessions, so that a browser has to stay with one of them.
 
 use super::Refused;
-use crate::decision_support::assess::AssessError;
 use crate::governance::card_handles::OpenedCard;
 use crate::platform::expiring::{Expiring, secret};
 use crate::trust::AccessToken;
@@ -33,7 +32,7 @@ pub struct LaunchContext {
     pub fhir_user: Option<String>,
     /// Granted scopes, separated by blanks.
     pub scope: String,
-    /// The EHR does not show itself whose chart it is.
+    /// The page says whose chart it is; else the EHR does, beside the page.
     pub need_patient_banner: bool,
     /// The card that opened it; `None`: none did.
     pub card: Option<OpenedCard>,
@@ -52,6 +51,7 @@ pub struct SmartSession {
 }
 
 /// Leave to read from the EHR's FHIR server until this moment.
+#[derive(Clone)]
 pub struct Bearer {
     pub token: AccessToken,
     pub until: Instant,
@@ -78,21 +78,28 @@ impl SmartSession {
         self.usable_unless(|tokens| tokens.until <= Instant::now() + MARGIN).await
     }
 
-    /// Reads with a token that can be used now; where the FHIR server refuses it before its time, once more with another.
+    /// Reads with a token that can be used now; where the FHIR server refuses it before its time, which `is_refusal` knows,
+    /// once more with another.
     ///
     /// # Errors
     /// Why it was not read, and [`Refused::NoSession`] where the EHR has to launch the app again.
-    pub async fn read<T>(&self, reading: impl AsyncFn(Bearer) -> Result<T, AssessError>) -> Result<T, Refused> {
+    pub async fn read<T, E: Into<Refused>>(
+        &self,
+        is_refusal: impl Fn(&E) -> bool,
+        reading: impl AsyncFn(Bearer) -> Result<T, E>,
+    ) -> Result<T, Refused> {
         let bearer = self.bearer().await.ok_or(Refused::NoSession)?;
         let refused = bearer.token.clone();
         match reading(bearer).await {
-            Err(AssessError::TokenRefused) => {
+            Err(error) if is_refusal(&error) => {
                 // Somebody else's request may have renewed it meanwhile.
                 let other = self.usable_unless(|tokens| tokens.access == refused).await;
-                let other = other.filter(|other| other.token != refused).ok_or(AssessError::TokenRefused)?;
-                Ok(reading(other).await?)
+                match other.filter(|other| other.token != refused) {
+                    Some(other) => reading(other).await.map_err(Into::into),
+                    None => Err(error.into()),
+                }
             }
-            read => Ok(read?),
+            read => read.map_err(Into::into),
         }
     }
 

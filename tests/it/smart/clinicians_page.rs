@@ -21,14 +21,19 @@ fn field<'a>(text: &'a str, after: &str, name: &str) -> &'a str {
 }
 
 #[actix_web::test]
-async fn the_page_is_read_with_the_sessions_token_and_links_to_its_fhir_server() {
+async fn the_page_is_read_with_the_sessions_token_and_its_evidence_too() {
     let (clinic, browser) = (Clinic::start().await, Browser::default());
     let page = opened(&clinic, &browser).await;
     page.says(200, "id=\"timeline\"");
     page.says(200, "Woman, 6");
     page.says(200, "Above the alert threshold");
     let links: Vec<&str> = page.text.split("class=\"resource\" href=\"").skip(1).collect();
-    assert!(links.iter().all(|link| link.starts_with(&format!("{}/fhir/", clinic.demo.page))), "{links:?}");
+    let link = links.first().expect("evidence").split('"').next().expect("its end");
+    let address = link.strip_prefix("/smart/evidence/").expect("an address of the app");
+    let shown = browser.get(&format!("{}{link}", clinic.demo.cds)).await;
+    shown.says(200, &format!("<code>{}/fhir/{address}</code>", clinic.demo.page));
+    shown.says(200, "All of it, as JSON");
+    assert_eq!(shown.header("content-security-policy"), page.header("content-security-policy"));
     assert!(page.header("content-security-policy").contains("script-src 'self'"));
     assert_eq!(page.header("cache-control"), "no-store");
     for asset in ["app.css", "app.js", "icon.svg"] {

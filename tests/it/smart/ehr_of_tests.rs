@@ -1,4 +1,4 @@
-//! [`TestEhr`]: an authorization server that says what a test tells it to, beside a FHIR server of all but empty charts, and [`Server`]: ours, registered at such EHRs.
+//! [`TestEhr`]: an authorization server that says what a test tells it to, beside a FHIR server of what it is told, and [`Server`]: ours, registered at such EHRs.
 
 use super::browser::{Browser, Page};
 use crate::database::TestDatabase;
@@ -35,6 +35,12 @@ struct Told {
     refused: Vec<String>,
     /// For how many seconds discovery may be kept.
     kept: u32,
+    /// What its FHIR server holds.
+    resources: Vec<Value>,
+    /// Types that its FHIR server lets nobody read.
+    withheld: Vec<&'static str>,
+    /// What its FHIR server was asked for, and by what right.
+    read: Vec<(String, String)>,
 }
 
 /// An EHR whose key is that of the fixtures, by RS256.
@@ -88,6 +94,21 @@ impl TestEhr {
     /// Discovery may be kept from now on.
     pub fn lets_keep(&self) {
         self.told.lock().expect("no panic").kept = 600;
+    }
+
+    /// Its FHIR server has this resource, whoever it is about; searches find it by its type alone.
+    pub fn holds(&self, resource: Value) {
+        self.told.lock().expect("no panic").resources.push(resource);
+    }
+
+    /// Its FHIR server lets nobody read resources of this type.
+    pub fn withholds(&self, resource_type: &'static str) {
+        self.told.lock().expect("no panic").withheld.push(resource_type);
+    }
+
+    /// Paths below its FHIR base that were read, each with the `Authorization` that came with it.
+    pub fn read(&self) -> Vec<(String, String)> {
+        self.told.lock().expect("no panic").read.clone()
     }
 
     pub fn asked(&self) -> Vec<TokenRequest> {
@@ -153,18 +174,34 @@ fn respond(told: &Mutex<Told>, request: &HttpRequest, body: &[u8]) -> HttpRespon
         }
         _ if told.refused.contains(&authorization) => HttpResponse::Unauthorized().finish(),
         path => match path.strip_prefix("/fhir/") {
-            Some(query) => HttpResponse::Ok().content_type("application/fhir+json").body(record(query).to_string()),
+            Some(query) => {
+                told.read.push((query.to_owned(), authorization));
+                record(&told, query)
+            }
             None => HttpResponse::NotFound().finish(),
         },
     }
 }
 
-/// Every patient is a woman of whom nothing else is known.
-fn record(query: &str) -> Value {
-    match query.strip_prefix("Patient/") {
-        Some(id) => json!({"resourceType": "Patient", "id": id, "gender": "female", "birthDate": "1960-01-01"}),
-        None => json!({"resourceType": "Bundle", "type": "searchset", "total": 0}),
-    }
+/// What the FHIR server holds. A patient whom it was not told of is a woman of whom nothing else is known.
+fn record(told: &Told, query: &str) -> HttpResponse {
+    let address =
+        |one: &Value| format!("{}/{}", one["resourceType"].as_str().unwrap_or(""), one["id"].as_str().unwrap_or(""));
+    let (resource_type, id) = query.split_once('/').map_or((query, None), |(kind, id)| (kind, Some(id)));
+    let found = match (told.resources.iter().find(|one| address(one) == query), id) {
+        _ if told.withheld.contains(&resource_type) => return HttpResponse::Forbidden().finish(),
+        (Some(resource), _) => resource.clone(),
+        (None, Some(id)) if resource_type == "Patient" => {
+            json!({"resourceType": "Patient", "id": id, "gender": "female", "birthDate": "1960-01-01"})
+        }
+        (None, Some(_)) => return HttpResponse::NotFound().finish(),
+        (None, None) => {
+            let of_type = told.resources.iter().filter(|one| one["resourceType"] == resource_type);
+            let entries: Vec<Value> = of_type.map(|one| json!({"resource": one})).collect();
+            json!({"resourceType": "Bundle", "type": "searchset", "total": entries.len(), "entry": entries})
+        }
+    };
+    HttpResponse::Ok().content_type("application/fhir+json").body(found.to_string())
 }
 
 /// Our server at a free port, which is its public address too.

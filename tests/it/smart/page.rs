@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use uuid::Uuid;
 
-const FHIR: &str = "https://ehr.example.org/fhir";
+const RESOURCES: &str = "/smart/evidence";
 /// What a browser keeps up with on an old machine.
 const MOST_NODES: usize = 1_500;
 
@@ -41,7 +41,7 @@ async fn course(app: &TestApp, bundle: &Value) -> Course {
 }
 
 fn context() -> PageContext {
-    PageContext { fhir_server: Some(FHIR.into()), form_token: Some("a-token".into()), ..PageContext::default() }
+    PageContext { resources_at: Some(RESOURCES.into()), form_token: Some("a-token".into()), ..PageContext::default() }
 }
 
 fn drawn(app: &TestApp, course: &Course) -> String {
@@ -125,7 +125,7 @@ async fn evidence_leads_to_its_mark_and_to_its_resource_and_nothing_runs() {
             links += 1;
         }
         for resource in between(&html, "class=\"resource\" href=\"", "\"") {
-            assert!(resource.starts_with(&format!("{FHIR}/")), "{resource}");
+            assert!(resource.starts_with(&format!("{RESOURCES}/")), "{resource}");
         }
         attacks += html.matches("&lt;img src=x onerror").count();
         for attack in ["<img", "<script>alert", "style=", "javascript:"] {

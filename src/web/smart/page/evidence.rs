@@ -1,22 +1,20 @@
-//! What moved an estimate: facts of this record, each with its mark in the picture and its resource on the FHIR server.
+//! What moved an estimate: facts of this record, each with its mark in the picture and its resource.
 
 use super::standing::Standing;
 use super::timeline::{Mark, day_of, lane_of};
 use super::{PageContext, wording};
 use crate::decision_support::assess::{AssessedRisk, Evidence};
-use crate::decision_support::cards::wording::{date, percent};
+use crate::decision_support::cards::wording::{date, moves, percent};
 use crate::decision_support::protocol::is_fhir_id;
 use crate::patient_record::timeline::Timeline;
 use maud::{Markup, html};
 
 /// Facts that are listed for one outcome.
 const MOST: usize = 5;
-/// A change of risk smaller than this is not worth a line.
-const LEAST_CHANGE: f64 = 0.0005;
 
 /// The facts worth a line, the strongest first.
 fn worth(risk: &AssessedRisk) -> impl Iterator<Item = &Evidence> {
-    let changes = |one: &&Evidence| (one.risk_without - risk.risk.risk).abs() >= LEAST_CHANGE;
+    let changes = |one: &&Evidence| moves(risk.risk.risk, one.risk_without);
     risk.evidence.iter().filter(changes).take(MOST)
 }
 
@@ -38,7 +36,10 @@ pub fn list(risk: &AssessedRisk, timeline: &Timeline, context: &PageContext) -> 
     let found: Vec<&Evidence> = worth(risk).collect();
     html! {
         @if found.is_empty() {
-            p .quiet { "Evidence is looked for above the alert threshold only." }
+            p .quiet {
+                @if risk.evidence.is_empty() { "Evidence is looked for above the alert threshold only." }
+                @else { "No single fact of the record changes the estimate." }
+            }
         } @else {
             h4 { "What moved the estimate most" }
             ol .evidence { @for one in found { (item(one, risk, timeline, context)) } }
@@ -67,14 +68,14 @@ fn item(one: &Evidence, risk: &AssessedRisk, timeline: &Timeline, context: &Page
     }
 }
 
-/// The resource: a link where it is on the session's FHIR server and has an id that can be one.
+/// The resource: a link where resources are shown and it has an id that can be one.
 fn resource(one: &Evidence, context: &PageContext) -> Markup {
     let source = &one.source;
     html! {
         @if !is_fhir_id(&source.id) {
             span .quiet { (source.resource_type) " without an id" }
-        } @else if let Some(server) = &context.fhir_server {
-            a .resource href={ (server) "/" (source.resource_type) "/" (source.id) } rel="noreferrer" target="_blank" {
+        } @else if let Some(at) = &context.resources_at {
+            a .resource href={ (at) "/" (source.resource_type) "/" (source.id) } {
                 (source.resource_type) "/" (source.id)
             }
         } @else {

@@ -3,11 +3,11 @@
 use super::standing::{Place, Standing};
 use super::timeline::day_of;
 use super::{Drawn, wording};
-use crate::decision_support::cards::wording::left_out;
+use crate::decision_support::cards::wording::{date, left_out};
 use crate::decision_support::protocol::Coding;
 use crate::decision_support::service_definition::Offer;
 use crate::patient_record::terminology::CodeSystem;
-use crate::patient_record::timeline::{Kind, Timeline};
+use crate::patient_record::timeline::{Event, Kind, Second, Timeline};
 use maud::{Markup, html};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +21,7 @@ pub fn missing(drawn: &Drawn<'_>) -> Markup {
                 p { "Everything that the FHIR server gave was read." }
             }
             @if !unread.is_empty() {
-                p .unread { strong { "Not read: " } (unread.join(", ")) ". The FHIR server did not give them, or not whole; whether the patient has any is not known." }
+                p .unread { strong { "Not read: " } (wording::kinds(unread)) ". The FHIR server did not give them, or not whole; whether the patient has any is not known." }
             }
             @if !not_used.is_empty() {
                 p { "Given, but not used: "
@@ -72,19 +72,29 @@ fn test(offer: &Offer, drawn: &Drawn<'_>) -> Markup {
     let Coding { system, code, display } = &offer.code;
     html! {
         (display.as_deref().unwrap_or(&offer.label)) ": " span .quiet {
-            @match last_done(&drawn.course.timeline, drawn.course.now.as_of, &offer.code) {
-                Some(day) => { "last on " (day) },
-                None => { "nothing under " (wording::code_in_system(system, code)) " in what was read" },
+            @match last_done(&drawn.course.timeline, drawn.course.now.as_of, offer) {
+                Some(event) => {
+                    "last on " (date(event.known.saturating_add(event.clinical_offset)))
+                    @if let Some(value) = wording::value(event) { ", " (value) }
+                    @if *event.code.code != **code {
+                        ", under " (wording::code_in_system(system, &wording::words(&event.code.code)))
+                    }
+                },
+                None => {
+                    "nothing under " (wording::code_in_system(system, code))
+                    @if !offer.also.is_empty() { " or other codes of the same measurement" }
+                    " in what was read"
+                },
             }
         }
     }
 }
 
-/// The last day with a fact of exactly this code. Orders and plans are no results.
-fn last_done(timeline: &Timeline, as_of: i64, code: &Coding) -> Option<jiff::civil::Date> {
-    let system = CodeSystem::from_uri(&code.system);
+/// The last result of what is ordered, under any code of the measurement. Orders and plans are no results.
+fn last_done<'a>(timeline: &'a Timeline, as_of: Second, offer: &Offer) -> Option<&'a Event> {
+    let system = CodeSystem::from_uri(&offer.code.system);
     let done = |kind| !matches!(kind, Kind::Order | Kind::CarePlan | Kind::Note);
     let events = timeline.known_at(as_of).iter().filter(|event| done(event.kind));
-    let same = events.filter(|event| event.code.system == system && *event.code.code == *code.code);
-    same.map(day_of).max().and_then(super::timeline::civil)
+    let same = events.filter(|event| event.code.system == system && offer.is_measured_by(&event.code.code));
+    same.max_by_key(|event| day_of(event))
 }

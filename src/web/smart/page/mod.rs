@@ -1,38 +1,41 @@
 //! The page behind a card: one patient's record and outlook on one screen, for a clinician with ten seconds.
 //!
 //! Owns what the page shows and how it is drawn, its style and scripts ([`assets`]) and its feedback form. Knows no
-//! session: whoever calls [`show`] says from where the chart is read and where the forms go. Draws a risk only where a
+//! session: whoever calls [`page`] reads the chart and says where the forms go. Draws a risk only where a
 //! live service of this installation may show it and the model is not silent; what was not read is said to be not read.
 
 pub mod assets;
+mod banner;
 mod evidence;
 pub mod feedback;
 mod frame;
 mod missing;
 mod outcome;
 mod outlook;
+pub mod resource;
 mod shapes;
 mod standing;
 mod timeline;
 mod trend;
 mod wording;
 
-use crate::decision_support::answer_hook::HookParts;
-use crate::decision_support::assess::{Asker, AssessError, Assessment, ChartSource, Course, NOTE, assess_course};
+use crate::decision_support::assess::{Assessment, Course, NOTE};
 use crate::decision_support::cards::wording::date;
 use crate::decision_support::service_definition::Catalogue;
 use crate::patient_record::timeline::{Second, Sex, Timeline};
+pub use banner::{Banner, Person};
 use jiff::tz::TimeZone;
 use maud::{Markup, html};
 use standing::{Standing, sorted};
-use std::sync::Arc;
 use uuid::Uuid;
 
 /// What is known of a page apart from the chart.
 #[derive(Clone, Debug, Default)]
 pub struct PageContext {
-    /// The FHIR server of the session, without a final slash: evidence links lead there. `None`: it is named only.
-    pub fhir_server: Option<String>,
+    pub banner: Banner,
+    /// Where resources of this chart are shown, each at `{it}/{Type}/{id}`: evidence links lead there. `None`: they are
+    /// named only.
+    pub resources_at: Option<String>,
     /// Sent back with every form, where whoever takes it wants one.
     pub form_token: Option<String>,
     /// The card that the page was opened from.
@@ -53,21 +56,6 @@ pub struct LaunchCard {
     pub phenotype: Option<String>,
 }
 
-/// Reads a chart, assesses it now and at its last visits, and draws the page.
-///
-/// # Errors
-/// As [`crate::decision_support::assess::assess`].
-pub async fn show(
-    parts: &Arc<HookParts>,
-    source: ChartSource,
-    as_of: Second,
-    asker: &Asker,
-    context: &PageContext,
-) -> Result<Markup, AssessError> {
-    let course = assess_course(parts, source, as_of, asker).await?;
-    Ok(page(&course, &parts.catalogue, context))
-}
-
 /// The page of a chart that was read and assessed.
 pub fn page(course: &Course, catalogue: &Catalogue, context: &PageContext) -> Markup {
     let drawn = Drawn::new(course, catalogue, context);
@@ -76,7 +64,7 @@ pub fn page(course: &Course, catalogue: &Catalogue, context: &PageContext) -> Ma
     frame::frame(
         "Outlook",
         &html! {
-            (patient(&course.now, &course.timeline))
+            (patient(&context.banner, &course.now, &course.timeline))
             (outlook::headline(&drawn))
             (feedback::of_launch_card(&drawn))
             (record(&drawn, &entries, &span))
@@ -109,7 +97,7 @@ impl<'a> Drawn<'a> {
     }
 }
 
-fn patient(now: &Assessment, timeline: &Timeline) -> Markup {
+fn patient(banner: &Banner, now: &Assessment, timeline: &Timeline) -> Markup {
     let sex = match timeline.patient.sex {
         Sex::Female => "Woman",
         Sex::Male => "Man",
@@ -118,6 +106,7 @@ fn patient(now: &Assessment, timeline: &Timeline) -> Markup {
     let age = timeline.patient.birth.and_then(|birth| age(birth, now.as_of));
     html! {
         header .patient {
+            (banner::drawn(banner))
             h1 { (sex) @if let Some(age) = age { ", " (age) " years" } @else { ", age not known" } }
             p .quiet {
                 "As of " time datetime=(date(now.as_of)) { (date(now.as_of)) } " · " (now.events_read)

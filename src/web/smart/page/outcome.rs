@@ -9,11 +9,12 @@ use maud::{Markup, html};
 /// Everything but the title.
 pub fn body(drawn: &Drawn<'_>, standing: &Standing<'_>) -> Markup {
     let Some(main) = standing.main() else { return html! {} };
+    let (own, average) = wording::frequencies(main.risk.risk, main.risk.baseline_risk);
     html! {
         div .horizons { (horizons(standing)) }
         p .people-words {
-            strong { (wording::frequency(main.risk.risk)) } " people like this within " (horizon(main.risk.horizon_days))
-            "; " (wording::frequency(main.risk.baseline_risk)) " of the same age and sex."
+            strong { (own) } " people like this within " (horizon(main.risk.horizon_days))
+            "; " (average) " of the same age and sex."
         }
         (trend::trend(drawn.course, &standing.outcome.phenotype, main.risk.horizon_days))
         (evidence::list(main, &drawn.course.timeline, drawn.context))

@@ -3,7 +3,7 @@
 use super::standing::{Place, Standing, Why};
 use super::{Drawn, outcome, shapes, wording};
 use crate::decision_support::cards::wording::{horizon, percent};
-use crate::prediction::answer::Abstention;
+use crate::prediction::answer::{Abstention, Risk};
 use maud::{Markup, html};
 
 impl<'a> Drawn<'a> {
@@ -12,28 +12,61 @@ impl<'a> Drawn<'a> {
     }
 }
 
-/// What stands out at one look, or that nothing does.
+/// What stands out at one look; before it what was not read, since then no low estimate means anything.
 pub fn headline(drawn: &Drawn<'_>) -> Markup {
+    let now = &drawn.course.now;
     let any = drawn.at(Place::StandsOut).next().is_some();
     html! {
         section .headline aria-label="What stands out" {
-            @if let Some(reason) = drawn.course.now.abstained {
+            @if !now.unread.is_empty() {
+                p .calm .in-part {
+                    strong { "Read in part. Not read: " (wording::kinds(&now.unread)) "." }
+                    " No low estimate on this page can be relied on."
+                }
+            }
+            @if let Some(reason) = now.abstained {
                 p .calm { strong { "No estimate for this record: " } (wording::silence(reason)) "." }
             } @else if !any {
-                p .calm { strong { "Nothing stands out." } " No outcome lies above the threshold from which a card is shown." }
+                p .calm { (none_above(drawn)) }
             }
             @for (place, standing) in drawn.at(Place::StandsOut) { (tile(place, standing)) }
         }
     }
 }
 
+/// That no outcome is above its threshold, which is no low risk: with the one furthest above its average.
+fn none_above(drawn: &Drawn<'_>) -> Markup {
+    let above_average =
+        |risk: &Risk| risk.risk > risk.baseline_risk && percent(risk.risk) != percent(risk.baseline_risk);
+    let ratio = |risk: &Risk| risk.risk / risk.baseline_risk.max(1e-9);
+    let below = drawn.at(Place::Below).filter_map(|(place, one)| Some((place, one, &one.main()?.risk)));
+    let furthest = below
+        .filter(|(.., risk)| above_average(risk))
+        .max_by(|(.., one), (.., other)| ratio(one).total_cmp(&ratio(other)));
+    html! {
+        @if drawn.at(Place::Below).next().is_none() {
+            strong { "No estimate is shown for this record." } " Why stands below."
+        } @else {
+            strong { "No outcome is above its alert threshold." }
+            @if let Some((place, standing, risk)) = furthest {
+                " Furthest above the average: "
+                a href={ "#outcome-" (place) } { (standing.outcome.title) } ", "
+                (percent(risk.risk)) " within " (horizon(risk.horizon_days)) " (average " (percent(risk.baseline_risk)) ")."
+            } @else {
+                " None is above the average of the same age and sex."
+            }
+        }
+    }
+}
+
 fn tile(place: usize, standing: &Standing<'_>) -> Markup {
     let Some(main) = standing.main() else { return html! {} };
+    let (own, _) = wording::frequencies(main.risk.risk, main.risk.baseline_risk);
     html! {
         a .tile href={ "#outcome-" (place) } {
             span .name { (wording::heading(&standing.outcome.title)) }
             span .figures { (outcome::figures(main)) }
-            span .quiet { "within " (horizon(main.risk.horizon_days)) ": " (wording::frequency(main.risk.risk)) " people like this" }
+            span .quiet { "within " (horizon(main.risk.horizon_days)) ": " (own) " people like this" }
             (shapes::people(&main.risk))
             span .legend .quiet aria-hidden="true" {
                 span .usual { "●" } " as many as on average "

@@ -1,6 +1,7 @@
 //! Small drawings of a risk: a line with its interval, and people as dots. Each has its words beside it, so that they are
 //! hidden from screen readers.
 
+use super::wording::counted;
 use crate::prediction::answer::Risk;
 use maud::{Markup, html};
 use std::fmt::Write;
@@ -31,7 +32,7 @@ pub fn interval(risk: &Risk, scale: f64) -> Markup {
 
 /// A hundred people: how many of those like this patient, beside how many of the same age and sex.
 pub fn people(risk: &Risk) -> Markup {
-    let count = |share: f64| ((share * 100.0).round() as usize).min(100);
+    let count = |share: f64| counted(share, 100) as usize;
     let (own, average) = (count(risk.risk), count(risk.baseline_risk));
     html! {
         svg .people viewBox="0 0 200 50" width="200" height="50" aria-hidden="true" focusable="false" {

@@ -58,6 +58,20 @@ fn readable(unit: &str) -> String {
     unit.replace("mm[Hg]", "mmHg").replace("{1.73_m2}", "1.73 m²").replace("kg/m2", "kg/m²").replace("Cel", "°C")
 }
 
+/// Prefetch keys as words: "conditions, medication requests".
+pub fn kinds(keys: &[String]) -> String {
+    let spaced = |key: &String| {
+        key.chars().fold(String::new(), |mut words, letter| {
+            if letter.is_ascii_uppercase() {
+                words.push(' ');
+            }
+            words.push(letter.to_ascii_lowercase());
+            words
+        })
+    };
+    keys.iter().map(spaced).collect::<Vec<_>>().join(", ")
+}
+
 /// With a capital, as a heading has one.
 pub fn heading(text: &str) -> String {
     let mut letters = text.chars();
@@ -77,14 +91,25 @@ pub fn code_in_system(system: &str, code: &str) -> String {
     format!("{name} {code}")
 }
 
-/// A risk as a share of people: "about 12 of 100".
-pub fn frequency(risk: f64) -> String {
-    match risk {
-        risk if risk < 0.0005 => "fewer than 1 of 1,000".to_owned(),
-        risk if risk < 0.0095 => format!("about {:.0} of 1,000", risk * 1000.0),
-        risk if risk <= 0.99 => format!("about {:.0} of 100", risk * 100.0),
-        _ => "more than 99 of 100".to_owned(),
-    }
+/// A risk and its average as shares of people, both of as many: "about 12 of 100", "about 6 of 100". Counted from the
+/// percentages as they are shown, so that 5.5 % is always about 6 of 100.
+pub fn frequencies(risk: f64, average: f64) -> (String, String) {
+    let rare = [risk, average].iter().any(|share| *share < 0.0095);
+    let people = if rare { 1000 } else { 100 };
+    let of = if rare { "1,000" } else { "100" };
+    let told = |share: f64| match share {
+        share if rare && share < 0.0005 => format!("fewer than 1 of {of}"),
+        share if share > 0.99 => format!("more than {} of {of}", people / 100 * 99),
+        share => format!("about {} of {of}", counted(share, people)),
+    };
+    (told(risk), told(average))
+}
+
+/// How many of so many people a share is, counted from its percentage as it is shown.
+pub fn counted(share: f64, people: u32) -> u32 {
+    let tenths = share * 1000.0;
+    let shown = if tenths < 99.5 { tenths.round() } else { (share * 100.0).round() * 10.0 };
+    ((shown * f64::from(people) / 1000.0).round() as u32).min(people)
 }
 
 /// Why nothing is said, as the end of "No estimate: …".
@@ -108,17 +133,25 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_risk_is_a_number_of_people() {
-        for (risk, words) in [
-            (0.0001, "fewer than 1 of 1,000"),
-            (0.004, "about 4 of 1,000"),
-            (0.0094, "about 9 of 1,000"),
-            (0.0095, "about 1 of 100"),
-            (0.124, "about 12 of 100"),
-            (0.995, "more than 99 of 100"),
+    fn a_risk_and_its_average_are_numbers_of_as_many_people() {
+        for (risk, average, words) in [
+            (0.0001, 0.004, ["fewer than 1 of 1,000", "about 4 of 1,000"]),
+            (0.005, 0.053, ["about 5 of 1,000", "about 53 of 1,000"]),
+            (0.284, 0.0094, ["about 280 of 1,000", "about 9 of 1,000"]),
+            (0.124, 0.0095, ["about 12 of 100", "about 1 of 100"]),
+            (0.995, 0.004, ["more than 990 of 1,000", "about 4 of 1,000"]),
+            (0.995, 0.5, ["more than 99 of 100", "about 50 of 100"]),
+            // Both are shown as 5.5 %.
+            (0.0546, 0.0554, ["about 6 of 100", "about 6 of 100"]),
         ] {
-            assert_eq!(frequency(risk), words);
+            let (one, other) = frequencies(risk, average);
+            assert_eq!([one, other], words);
         }
+    }
+
+    #[test]
+    fn what_was_not_read_is_named_in_words() {
+        assert_eq!(kinds(&["conditions".into(), "medicationRequests".into()]), "conditions, medication requests");
     }
 
     #[test]

@@ -10,5 +10,5 @@ mod years;
 
 pub use data::data;
 pub use lanes::{Entry, Span, day_of, entries, lane_of};
-pub use picture::{Mark, civil, picture};
+pub use picture::{Mark, picture};
 pub use years::years;
