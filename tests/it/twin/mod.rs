@@ -13,6 +13,7 @@ mod ours;
 mod prefetch;
 mod public_sandbox;
 mod quirks;
+mod redirects;
 mod requests;
 mod resources;
 mod screens;
