@@ -17,6 +17,7 @@ mod redirects;
 mod requests;
 mod resources;
 mod screens;
+mod searches;
 mod stage;
 mod suggestions;
 mod table;
