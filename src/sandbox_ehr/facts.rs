@@ -31,6 +31,8 @@ pub struct Facts {
     pub status: Option<Box<str>>,
     pub start: Option<Timestamp>,
     pub end: Option<Timestamp>,
+    /// When it was written down, where that is said apart (`recordedDate`).
+    pub recorded: Option<Timestamp>,
     pub reading: Option<Reading>,
     /// Components with a number: code and reading.
     pub components: Vec<(Box<str>, Reading)>,
@@ -68,6 +70,7 @@ impl Facts {
             status: text(&resource["status"]).or_else(|| text(&resource["clinicalStatus"]["coding"][0]["code"])),
             start: start.or_else(|| period.and_then(|period| instant(&period["start"]))),
             end: instant(&resource["abatementDateTime"]).or_else(|| period.and_then(|period| instant(&period["end"]))),
+            recorded: instant(&resource["recordedDate"]),
             reading: reading(&resource["valueQuantity"]),
             components: list(&resource["component"])
                 .filter_map(|part| Some((text(&part["code"]["coding"][0]["code"])?, reading(&part["valueQuantity"])?)))

@@ -210,7 +210,8 @@ impl SandboxEhr {
                 .add(("Cache-Control", "no-store"));
             App::new()
                 .app_data(ehr.clone())
-                .app_data(web::Data::new(awc::Client::default()))
+                .app_data(web::Data::new(awc::Client::builder().disable_redirects().finish()))
+                .wrap(from_fn(fhir::json_alone))
                 .wrap(from_fn(fhir::faults))
                 .wrap(from_fn(fhir::tenants))
                 .wrap(from_fn(fhir::pages))

@@ -7,6 +7,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+/// The most matches of a page.
+pub const LARGEST_PAGE: usize = 100;
 /// What names the search in an opaque link, as HAPI FHIR calls it.
 pub const OPAQUE: &str = "_getpages";
 
@@ -62,27 +64,17 @@ struct Search {
 }
 
 impl<'a> Searchset<'a> {
-    /// A page of what a search for a type found at a server, whose base has no final slash. Of other types is what came
-    /// along. `page`: how many are on the pages before, and how many on one.
-    pub fn new(
-        server: &str,
-        resource_type: &str,
-        found: &[&'a Resource],
-        (before, count): (usize, usize),
-        link: Vec<Link>,
-    ) -> Self {
-        let matches = |one: &Resource| *one.resource_type == *resource_type;
-        let entry = |one: &&'a Resource| Entry {
-            full_url: format!("{server}/{}/{}", one.resource_type, one.id),
-            resource: &one.body,
-            search: Search { mode: if matches(one) { "match" } else { "include" } },
+    /// A page of what a search found at a server, whose base has no final slash: some of `total` matches, and what came
+    /// along with them.
+    pub fn new(server: &str, total: usize, page: &[&'a Resource], included: &[&'a Resource], link: Vec<Link>) -> Self {
+        let entry = |mode: &'static str| {
+            move |one: &&'a Resource| Entry {
+                full_url: format!("{server}/{}/{}", one.resource_type, one.id),
+                resource: &one.body,
+                search: Search { mode },
+            }
         };
-        Self {
-            resource_type: "Bundle",
-            r#type: "searchset",
-            total: found.iter().filter(|one| matches(one)).count(),
-            link,
-            entry: found.iter().skip(before).take(count).map(entry).collect(),
-        }
+        let entry = page.iter().map(entry("match")).chain(included.iter().map(entry("include"))).collect();
+        Self { resource_type: "Bundle", r#type: "searchset", total, link, entry }
     }
 }

@@ -130,6 +130,23 @@ fn each_dependency_stays_in_its_layers() {
     }
 }
 
+/// A call, a token, a form with a secret: each is meant for the address that it is sent to, and for no other.
+#[test]
+fn no_http_client_follows_redirections() {
+    let mut clients = 0;
+    for path in files("src", "rs") {
+        let code = code(&path);
+        if !code.contains("awc") {
+            continue;
+        }
+        let built = words_after(&code, "Client::").filter(|made| ["builder", "default", "new"].contains(made)).count();
+        let staying = words_after(&code, ".").filter(|made| *made == "disable_redirects").count();
+        assert_eq!(built, staying, "{}: build clients with `disable_redirects`", shown(&path));
+        clients += built;
+    }
+    assert!(clients >= 7, "{clients}: where are the others?");
+}
+
 #[test]
 fn every_source_file_is_reachable_from_the_top() {
     for path in sources() {

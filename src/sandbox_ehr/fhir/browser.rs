@@ -18,6 +18,11 @@ pub fn is_of_fhir(path: &str) -> bool {
     path.strip_prefix("/fhir").is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Whether a path is the FHIR server's and about resources: discovery and launches are not.
+pub fn serves_resources(path: &str) -> bool {
+    is_of_fhir(path) && !path.starts_with("/fhir/.well-known") && !path.starts_with("/fhir/_services")
+}
+
 /// Answers preflights below `/fhir`, and lets pages read the answers there, errors too.
 pub async fn pages(
     request: ServiceRequest,

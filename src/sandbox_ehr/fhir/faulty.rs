@@ -2,7 +2,7 @@
 
 use super::super::SandboxEhr;
 use super::super::twin::FhirFault;
-use super::browser::is_of_fhir;
+use super::browser::serves_resources;
 use super::outcome;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -17,9 +17,7 @@ pub async fn faults(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let path = request.path();
-    let spared = !is_of_fhir(path) || path.starts_with("/fhir/.well-known") || path.starts_with("/fhir/_services");
-    let ehr = request.app_data::<web::Data<SandboxEhr>>().filter(|_| !spared);
+    let ehr = request.app_data::<web::Data<SandboxEhr>>().filter(|_| serves_resources(request.path()));
     match ehr.and_then(|ehr| ehr.desk().faults.fhir.clone()) {
         Some(FhirFault::Slow { millis }) => actix_web::rt::time::sleep(Duration::from_millis(millis)).await,
         Some(FhirFault::Failing { status }) => {

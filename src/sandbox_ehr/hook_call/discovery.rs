@@ -77,7 +77,8 @@ pub async fn list(
     let (mut services, mut problems) = (Vec::<Service>::new(), Vec::new());
     for entry in document.services {
         match serde_json::from_value::<Service>(entry) {
-            Ok(service) => services.push(service),
+            // A list says what its own server serves; no entry leads to another address.
+            Ok(service) => services.push(Service { url: None, ..service }),
             Err(why) => problems.push(format!("an entry of {url} is no service: {why}")),
         }
     }

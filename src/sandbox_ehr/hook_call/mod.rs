@@ -1,6 +1,8 @@
 //! The client side of CDS Hooks: discovers services, fills their prefetch, fires a hook at all that want it, sends feedback.
 //!
-//! Talks to servers over HTTP like any EHR and knows nothing else of them. What was sent and received is in the journal.
+//! Talks to servers over HTTP like any EHR and knows nothing else of them. Goes to the servers that the EHR was started with
+//! and nowhere else, whatever a list or an answer says: a call holds a chart and a token. What was sent and received is in
+//! the journal.
 
 mod answer;
 mod browser;
@@ -26,6 +28,11 @@ pub enum CallError {
     Unreachable(String, String),
     #[error("{0} answered {1}: {2}")]
     Refused(String, u16, String),
+    #[error(
+        "{0} answered {1}, a redirection, which is not followed: no server is called but those that this EHR was started \
+         with; start it with the address where the service is"
+    )]
+    Redirected(String, u16),
     #[error("the answer of {0} is not what CDS Hooks prescribes: {1}")]
     Misshapen(String, String),
     #[error("{0} was not called: in production a service needs an https address")]

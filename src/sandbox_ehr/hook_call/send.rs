@@ -189,7 +189,7 @@ pub async fn send_feedback(
     }
     let answer = answer?;
     if !(200..300).contains(&answer.status) {
-        return Err(CallError::Refused(url, answer.status, diagnosis(&answer.body)));
+        return Err(answer.refusal(&url));
     }
     Ok(Receipt { url, status: answer.status, took: answer.took })
 }
@@ -197,9 +197,16 @@ pub async fn send_feedback(
 impl Answer {
     pub fn accepted<T: DeserializeOwned>(&self, url: &str) -> Result<T, CallError> {
         if self.status != 200 {
-            return Err(CallError::Refused(url.to_owned(), self.status, diagnosis(&self.body)));
+            return Err(self.refusal(url));
         }
         serde_json::from_slice(&self.body).map_err(|error| CallError::Misshapen(url.to_owned(), error.to_string()))
+    }
+
+    fn refusal(&self, url: &str) -> CallError {
+        match self.status {
+            301 | 302 | 303 | 307 | 308 => CallError::Redirected(url.to_owned(), self.status),
+            status => CallError::Refused(url.to_owned(), status, diagnosis(&self.body)),
+        }
     }
 }
 

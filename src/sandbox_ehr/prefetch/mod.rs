@@ -7,11 +7,10 @@ mod path;
 mod scope;
 mod template;
 
-pub use path::Unfilled;
 pub use scope::Scope;
 
-use super::search::{Found, Query, Record, run};
-use super::searchset::{Link, Searchset};
+use super::search::{Found, Matches, Query, Record, run};
+use super::searchset::{LARGEST_PAGE, Link, Searchset};
 use super::twin::{EmptySearch, FhirFault, Switches};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
@@ -106,11 +105,8 @@ impl Filling<'_> {
         match run(query, &self.record) {
             Ok(Found::One(None)) => Said::Null,
             Ok(Found::One(Some(one))) => self.value(&one.body, 1),
-            Ok(Found::Many(many)) if many.is_empty() => self.nothing(query),
-            Ok(Found::Many(many)) => {
-                let many: Vec<_> = many.into_iter().filter(|one| !self.forbids(&one.resource_type)).collect();
-                self.value(&self.searchset(query, &many), many.len())
-            }
+            Ok(Found::Many(matches)) if matches.all.is_empty() => self.nothing(query, &matches),
+            Ok(Found::Many(matches)) => self.value(&self.searchset(query, &matches), matches.all.len()),
             Err(why) => Said::LeftOut(why.to_string()),
         }
     }
@@ -119,9 +115,9 @@ impl Filling<'_> {
         self.switches.forbidden_types.iter().any(|forbidden| forbidden == resource_type)
     }
 
-    fn nothing(&self, query: &Query) -> Said {
+    fn nothing(&self, query: &Query, none: &Matches) -> Said {
         match self.switches.empty_search {
-            EmptySearch::Bundle => self.value(&self.searchset(query, &[]), 0),
+            EmptySearch::Bundle => self.value(&self.searchset(query, none), 0),
             EmptySearch::Null => Said::Null,
             EmptySearch::Outcome => {
                 let issue =
@@ -135,15 +131,25 @@ impl Filling<'_> {
         }
     }
 
-    /// The whole answer, or its first page where this EHR pages.
-    fn searchset<'a>(&self, query: &Query, found: &[&'a super::chart::Resource]) -> Searchset<'a> {
+    /// The whole answer, or its first page where this EHR pages or the template says how many a page has.
+    fn searchset<'a>(&'a self, query: &Query, found: &Matches<'a>) -> Searchset<'a> {
+        let total = found.all.len();
         let mut links = vec![Link { relation: "self", url: format!("{}/{query}", self.server) }];
-        let page = self.switches.page_size.unwrap_or(found.len());
-        if page < found.len() {
-            let way = if self.switches.getpages { Link::opaque } else { Link::to };
-            links.push(way("next", self.server, &query.to_string(), (1, page)));
+        let mut count = found.count.or(self.switches.page_size).unwrap_or(total).min(total);
+        if count < total {
+            // The pages that follow are the FHIR server's.
+            count = count.min(LARGEST_PAGE);
         }
-        Searchset::new(self.server, &query.resource_type, found, (0, page), links)
+        if (1..total).contains(&count) {
+            let way = if self.switches.getpages { Link::opaque } else { Link::to };
+            links.push(way("next", self.server, &query.unpaged().to_string(), (1, count)));
+        }
+        let page = found.all.get(..count).unwrap_or_default();
+        let along = match found.with_medications && !self.forbids("Medication") {
+            true => self.record.medications_of(page),
+            false => Vec::new(),
+        };
+        Searchset::new(self.server, total, page, &along, links)
     }
 
     fn value<T: Serialize>(&self, value: &T, found: usize) -> Said {

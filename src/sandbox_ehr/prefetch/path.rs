@@ -21,8 +21,6 @@ pub enum Unfilled {
     Structure(String),
     #[error("what `{0}` stands for cannot be part of a path")]
     NotAnId(String),
-    #[error("this EHR cannot search by `{0}`")]
-    Parameter(String),
     #[error("the template is not a FHIR query")]
     NotAQuery,
 }

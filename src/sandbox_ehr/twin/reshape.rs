@@ -119,15 +119,13 @@ fn unlisted(value: &mut Value) {
     }
 }
 
-/// Before R4 a dose stood in the instruction itself.
+/// Before R4 a dose stood in the instruction itself; several have no place there and stay where they are.
 fn older_dose(instruction: &mut Value) {
+    let Some([Value::Object(dose)]) = instruction["doseAndRate"].as_array().map(Vec::as_slice) else { return };
+    let dose = dose.clone();
     let Some(members) = instruction.as_object_mut() else { return };
-    let dose = members.remove("doseAndRate").and_then(|list| list.as_array().and_then(|list| list.first()).cloned());
-    for (name, value) in dose.as_ref().and_then(Value::as_object).into_iter().flatten() {
-        if name != "type" {
-            members.insert(name.clone(), value.clone());
-        }
-    }
+    members.remove("doseAndRate");
+    members.extend(dose.into_iter().filter(|(name, _)| name != "type"));
 }
 
 fn categorize(order: &mut Value) {

@@ -40,6 +40,18 @@ async fn epic_writes_doses_in_their_older_place_and_several_codes_on_a_drug() {
 }
 
 #[actix_web::test]
+async fn epic_keeps_every_category_and_every_dose_where_there_are_several() {
+    let stage = with(json!({"older_shapes": true})).await;
+    let categories = json!([{"coding": [{"code": "assess-plan"}]}, {"coding": [{"code": "698360004"}]}]);
+    let doses = json!([{"doseQuantity": {"value": 5}}, {"doseQuantity": {"value": 10}}]);
+    let order = json!({"resourceType": "MedicationRequest", "medicationCodeableConcept": {"text": "warfarin"},
+        "category": categories, "dosageInstruction": [{"doseAndRate": doses}]});
+    stage.draft(order).await;
+    let sent = stage.fired("order-sign").await["context"]["draftOrders"]["entry"][0]["resource"].clone();
+    assert_eq!((&sent["category"], &sent["dosageInstruction"][0]["doseAndRate"]), (&categories, &doses));
+}
+
+#[actix_web::test]
 async fn long_stays_come_as_bodies_of_many_megabytes() {
     let stage = with(json!({"narrative_letters": 3_000_000})).await;
     let prefetch = json!({"observations": "Observation?patient={{context.patientId}}"});
