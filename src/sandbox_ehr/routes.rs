@@ -78,8 +78,7 @@ impl AsOf {
             return Ok(Opening { now, as_of: None });
         };
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let born = |day: &Date| chart.birth.is_none_or(|birth| birth <= *day);
-        match text.parse::<Date>().ok().filter(|day| *day < today && born(day)) {
+        match text.parse::<Date>().ok().filter(|day| chart.reaches_back_to(*day, today)) {
             Some(day) => Ok(Opening { now, as_of: Some(day) }),
             None => {
                 let what = "The day to look at must be written like 2019-03-04 and lie between birth and yesterday.";

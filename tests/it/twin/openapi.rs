@@ -5,10 +5,10 @@ use super::stage::{CARD, Stage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-struct Document(Value);
+pub struct Document(pub Value);
 
 impl Document {
-    async fn of(stage: &Stage) -> Self {
+    pub async fn of(stage: &Stage) -> Self {
         Self(stage.get("/control/openapi.json").await)
     }
 
