@@ -131,9 +131,15 @@ fn calls() -> Named {
         ("medication", or_null(&text())),
     ];
     let prefetch = object(&[("key", text()), ("query", text()), ("said", text())], &[]);
-    let call = [("service", text()), ("url", text()), ("prefetch", list(&prefetch)), ("problems", list(&text()))];
-    let answered =
-        [("exchange", count()), ("status", count()), ("cards", list(&one("Card"))), ("applied", list(&one("Applied")))];
+    let call = [
+        ("service", text()),
+        ("url", text()),
+        ("prefetch", list(&prefetch)),
+        ("cards", list(&one("Card"))),
+        ("applied", list(&one("Applied"))),
+        ("problems", list(&text())),
+    ];
+    let answered = [("exchange", count()), ("status", count())];
     let pairs = list(&list(&text()));
     let response = object(&[("status", count()), ("headers", pairs.clone()), ("body", text())], &[]);
     let recorded = [
