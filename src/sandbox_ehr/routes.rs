@@ -2,7 +2,7 @@
 
 use super::SandboxEhr;
 use super::chart::Chart;
-use super::deciding::{self, Dismissal};
+use super::deciding::{self, Dismissal, Which};
 use super::hook_call::{self, CallError, Manner, Round, Service, Wanted};
 use super::pages::{self, Drawing, Opening};
 use super::twin::Hook;
@@ -208,7 +208,10 @@ async fn decide(
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
     let Some(shown) = ehr.decisions.card(&chart.id, &form.card) else { return no_such_card() };
     let decided = match &form.suggestion {
-        Some(suggestion) => deciding::accept(&ehr, &client, shown, suggestion, None).await,
+        Some(suggestion) => {
+            let suggestion = Which::Named(suggestion.clone());
+            deciding::accept(&ehr, &client, shown, &suggestion, None).await
+        }
         None => {
             let dismissal = Dismissal { reason: form.reason.clone(), comment: form.comment.clone() };
             deciding::dismiss(&ehr, &client, shown, &dismissal).await

@@ -215,7 +215,7 @@ fn decisions() -> Named {
     let dismissal = [("reason", or_null(&text())), ("comment", or_null(&text()))];
     let told = json!({"oneOf": [{"type": "integer"}, {"enum": ["failed", "waits", "none"]}]});
     vec![
-        ("Acceptance", object(&[("suggestion", text())], &[("actions", places)])),
+        ("Acceptance", object(&[("suggestion", json!({"anyOf": [count(), text()]}))], &[("actions", places)])),
         ("Dismissal", object(&[], &dismissal)),
         ("Applied", object(&[("action", words(&["delete", "create", "update"])), ("reference", text())], &[])),
         (
