@@ -4,6 +4,7 @@
 //!
 //! Knows the server only through CDS Hooks: nothing here reads the model, the engine or the database.
 
+mod areas;
 mod authorization;
 mod card;
 mod chart;
@@ -213,6 +214,7 @@ impl SandboxEhr {
                 .app_data(web::Data::new(awc::Client::default()))
                 .wrap(from_fn(fhir::faults))
                 .wrap(from_fn(fhir::tenants))
+                .wrap(from_fn(areas::unreadable))
                 .wrap(from_fn(fhir::pages))
                 .wrap(headers)
                 .wrap(Compress::default())

@@ -1,6 +1,7 @@
 //! The addresses of the page: list, chart, open, decide, a ready-made request, and the two assets.
 
 use super::SandboxEhr;
+use super::areas::nothing_there;
 use super::chart::Chart;
 use super::deciding::{self, Dismissal, Which};
 use super::hook_call::{self, CallError, Manner, Round, Service, Wanted};
@@ -30,7 +31,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
             web::get().to(|| asset("text/javascript; charset=utf-8", include_str!("assets/ehr.js"))),
         )
         .route("/assets/icon.svg", web::get().to(|| asset("image/svg+xml", include_str!("assets/icon.svg"))))
-        .default_service(web::to(|| async { page(404, &pages::problem("Not found", "There is no such page.")) }));
+        .default_service(web::to(nothing_there));
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> HttpResponse {
