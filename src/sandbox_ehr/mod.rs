@@ -207,7 +207,7 @@ impl SandboxEhr {
             let headers = DefaultHeaders::new()
                 .add(("Content-Security-Policy", CONTENT_POLICY))
                 .add(("X-Content-Type-Options", "nosniff"))
-                .add(("Referrer-Policy", "no-referrer"))
+                .add(("Referrer-Policy", "same-origin"))
                 .add(("Cache-Control", "no-store"));
             App::new()
                 .app_data(ehr.clone())

@@ -14,6 +14,7 @@ use awc::Client;
 use jiff::civil::Date;
 use maud::Markup;
 use serde::Deserialize;
+use url::Url;
 
 type Ehr = web::Data<SandboxEhr>;
 
@@ -52,10 +53,23 @@ pub(super) fn wants_part(request: &HttpRequest) -> bool {
     request.headers().get("x-part").is_some()
 }
 
-/// Forms of other sites must not fire calls here.
+/// Whether another site's page sent this: its forms must not fire calls here. A browser says so itself where the page's
+/// address is https or loopback (Fetch Metadata); elsewhere, and in older browsers, only `Origin` tells.
 pub(super) fn is_from_elsewhere(request: &HttpRequest) -> bool {
-    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    matches!(site, Some("cross-site" | "same-site"))
+    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    match (header("sec-fetch-site"), header("origin")) {
+        (Some(site), _) => matches!(site, "cross-site" | "same-site"),
+        (None, Some(origin)) => !is_own(request, origin),
+        (None, None) => false,
+    }
+}
+
+/// Whether an origin is the page itself, by the address that it was started with or by the one that was asked.
+fn is_own(request: &HttpRequest, origin: &str) -> bool {
+    let Ok(origin) = Url::parse(origin) else { return false };
+    let page = request.app_data::<Ehr>().and_then(|ehr| Url::parse(&ehr.page_base).ok());
+    let asked = Url::parse(&format!("{}://{}", origin.scheme(), request.connection_info().host())).ok();
+    [page, asked].into_iter().flatten().any(|own| own.origin() == origin.origin())
 }
 
 #[derive(Deserialize)]

@@ -97,3 +97,37 @@ async fn a_body_that_is_too_long_is_refused_in_the_manner_of_the_area() {
     }
     assert_eq!(stage.get("/control").await["patient"], "ann");
 }
+
+#[actix_web::test]
+async fn a_form_of_another_origin_is_refused_where_the_browser_tells_nothing_else() {
+    let stage = Stage::start().await;
+    let own = stage.page.clone();
+    let by_name = own.replace("127.0.0.1", "localhost");
+    let form = ("content-type", "application/x-www-form-urlencoded");
+    let host = by_name.strip_prefix("http://").expect("an address").to_owned();
+    let cases: [(Headers, u16); 9] = [
+        (&[("origin", "http://evil.example")], 403),
+        (&[("origin", "null")], 403),
+        (&[("origin", "")], 403),
+        (&[("origin", "http://127.0.0.1:1")], 403),
+        (&[("origin", &by_name)], 403),
+        (&[("origin", &by_name), ("host", &host)], 303),
+        (&[("origin", &own)], 303),
+        (&[("origin", &own), ("sec-fetch-site", "cross-site")], 403),
+        (&[], 303),
+    ];
+    for (headers, status) in cases {
+        stage.put("/control/behavior", json!({"profile": "plain"})).await;
+        let sent = [headers, &[form]].concat();
+        let said = asked(&stage, "POST", "/behavior", &sent, "profile=epic&fhir=well".to_owned()).await;
+        assert_eq!(said.0, status, "{headers:?}: {}", said.3);
+        let profile = if status == 303 { "epic" } else { "plain" };
+        assert_eq!(stage.get("/control").await["profile"], profile, "{headers:?}");
+        let fired = [headers, &[("content-type", "application/json")]].concat();
+        let said = asked(&stage, "PUT", "/control/faults", &fired, "{}".to_owned()).await;
+        assert_eq!(said.0, if status == 303 { 200 } else { 403 }, "{headers:?}: {}", said.3);
+    }
+    // Without this, a browser hides the origin of the page's own forms too.
+    let page = awc::Client::default().get(format!("{}/behavior", stage.page)).send().await.expect("a page");
+    assert_eq!(page.headers().get("referrer-policy").expect("a policy"), "same-origin");
+}
