@@ -170,19 +170,21 @@ class Visitor {
   }
 }
 
-async function refused(answer, status, words, what) {
-  const { status: got, text } = await answer;
+/** A refusal at a clean address, to which the callback leads. */
+async function refused(visitor, address, status, words, what) {
+  const answer = await visitor.get(address);
+  const { status: got, text } = answer.status === 303 ? await visitor.get(answer.to) : answer;
   check(got === status && text.includes(words), `${what}: ${got}, "${words}"`);
 }
 
 async function errors(world) {
   for (const error of ['auth_invalid_client_id', 'auth_invalid_scope', 'auth_invalid_redirect_uri']) {
     const visitor = new Visitor();
-    await refused(visitor.get(await visitor.untilCallback(ehrLaunch(world, error))), 403, 'did not let the app in', error);
+    await refused(visitor, await visitor.untilCallback(ehrLaunch(world, error)), 403, 'did not let the app in', error);
   }
   for (const error of ['token_invalid_jti', 'token_expired_registration_token']) {
     const visitor = new Visitor();
-    await refused(visitor.get(await visitor.untilCallback(ehrLaunch(world, error))), 502, 'no usable answer', error);
+    await refused(visitor, await visitor.untilCallback(ehrLaunch(world, error)), 502, 'no usable answer', error);
   }
 }
 
@@ -191,44 +193,44 @@ async function attacks(world) {
     const visitor = new Visitor();
     return { visitor, callback: await visitor.untilCallback(ehrLaunch(world)) };
   };
-  const over = (answer, what) => refused(answer, 400, 'This launch is over', what);
+  const over = (visitor, address, what) => refused(visitor, address, 400, 'This launch is over', what);
   {
     const { visitor, callback } = await begun();
     callback.searchParams.set('state', 'A'.repeat(callback.searchParams.get('state').length));
-    await over(visitor.get(callback), 'a state that nobody gave');
+    await over(visitor, callback, 'a state that nobody gave');
   }
   {
     const [one, other] = [await begun(), await begun()];
     one.callback.searchParams.set('state', other.callback.searchParams.get('state'));
-    await over(one.visitor.get(one.callback), "another browser's state");
+    await over(one.visitor, one.callback, "another browser's state");
   }
   {
     const { callback } = await begun();
-    await over(new Visitor().get(callback), 'a callback in a browser that began nothing');
+    await over(new Visitor(), callback, 'a callback in a browser that began nothing');
   }
   {
     const { visitor, callback } = await begun();
-    check((await visitor.get(callback)).status === 303, 'the same callback, untouched, opens');
-    await over(visitor.get(callback), 'the code once more');
+    check((await visitor.get(callback)).to?.pathname === '/smart/patient', 'the same callback, untouched, opens');
+    await over(visitor, callback, 'the code once more');
   }
   {
     const { visitor, callback } = await begun();
     callback.pathname = callback.pathname.replace(/[^/]+$/, 'standing-alone');
-    await over(visitor.get(callback), 'a code brought to the address of another EHR');
+    await over(visitor, callback, 'a code brought to the address of another EHR');
   }
   {
     const { visitor, callback } = await begun();
     callback.searchParams.set('iss', 'http://127.0.0.1:1/elsewhere');
-    await over(visitor.get(callback), 'a callback that says it comes from another issuer');
+    await over(visitor, callback, 'a callback that says it comes from another issuer');
   }
   {
     const query = new URLSearchParams({ iss: `${world.registered.ehr}/../elsewhere`, launch: options(world.jwks) });
-    await refused(new Visitor().get(`${world.app}/launch?${query}`), 403, 'This EHR is not known', 'an iss that nobody registered');
+    await refused(new Visitor(), `${world.app}/launch?${query}`, 403, 'This EHR is not known', 'an iss that nobody registered');
   }
   {
     const { visitor, callback } = await begun();
     callback.searchParams.set('code', `${callback.searchParams.get('code')}x`);
-    await refused(visitor.get(callback), 502, 'no usable answer', 'a code that the launcher never gave');
+    await refused(visitor, callback, 502, 'no usable answer', 'a code that the launcher never gave');
   }
 }
 

@@ -187,9 +187,9 @@ def auroc(labels, scores):
 
 
 def mean_auroc(rows, scores):
-    """Mean AUROC over the accepted columns with an event and a non-event."""
+    """Mean AUROC over the accepted columns with an event and a non-event; over all where the tables hold none of them."""
     found = []
-    for task in ACCEPTED:
+    for task in [task for task in ACCEPTED if task in scores] or list(scores):
         answered = rows.labels[task] >= 0
         found.append(auroc(rows.labels[task][answered], scores[task][answered]))
     return float(np.nanmean(found))

@@ -10,7 +10,8 @@ use std::time::Duration;
 /// Make a model package of one or more training runs.
 ///
 /// Fits calibration and alert thresholds on the calibration split, the age-and-sex average on the training split,
-/// and decides on the validation split which outcomes may be shown. Several runs of one shape are averaged.
+/// and decides on the validation split which outcomes may be shown. Runs of one shape are averaged; runs of
+/// several kinds (facts, transformer, trees) each get a share that validation patients choose.
 #[derive(Args)]
 pub struct Package {
     /// Dataset folder that the runs were trained on

@@ -7,6 +7,7 @@ use crate::decision_support::service_definition::{Catalogue, Known, Mode, Servic
 use crate::platform::settings::{CdsClient, KeySource, Quirks, Settings};
 use crate::platform::terminal::say;
 use crate::prediction::model::Model;
+use crate::web::smart::launch_url;
 use anyhow::{Context, bail};
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -53,15 +54,35 @@ pub fn sheet(settings: &Settings) -> anyhow::Result<String> {
     let model = Model::load(&settings.model.path).context("the model package tells which outcomes there are")?;
     let catalogue = Catalogue::load(&settings.services, Known::of(&model))?;
     let clients: Vec<_> = settings.cds_clients.iter().filter(|client| client.quirks == Quirks::Epic).collect();
-    Ok(markdown(catalogue.services().iter().map(AsRef::as_ref), public_url, &clients)?)
+    let app = app_of(settings, &clients);
+    Ok(markdown(catalogue.services().iter().map(AsRef::as_ref), public_url, &clients, app.as_deref())?)
+}
+
+/// Where cards of these clients lead to our SMART app; `None` where it is registered at none of their FHIR servers.
+fn app_of(settings: &Settings, clients: &[&CdsClient]) -> Option<String> {
+    let bare = |address: &str| address.trim_end_matches('/').to_owned();
+    let theirs: Vec<String> = clients.iter().flat_map(|client| &client.fhir_servers).map(|one| bare(one)).collect();
+    let registered = settings.ehrs.iter().any(|ehr| theirs.contains(&bare(&ehr.fhir_server)));
+    launch_url(settings).filter(|_| registered)
 }
 
 fn markdown<'a>(
     services: impl Iterator<Item = &'a Service>,
     public_url: &str,
     clients: &[&CdsClient],
+    app: Option<&str>,
 ) -> Result<String, std::fmt::Error> {
     let mut page = String::from(OPENING);
+    match app {
+        Some(launch) => writeln!(
+            page,
+            "- **Allow-listed links**: `{launch}`, the SMART app behind a card, has to be allowed; otherwise Epic leaves it out \
+             without a word. No card has any other link."
+        )?,
+        None => page.push_str(
+            "- **Allow-listed links**: none. No card has a SMART link or any other link that Epic would have to allow.\n",
+        ),
+    }
     let (mut callable, mut other) = (String::new(), Vec::new());
     for service in services {
         let hooks: Vec<&str> = HOOKS.into_iter().filter(|hook| service.hooks.iter().any(|own| own == hook)).collect();
@@ -96,7 +117,6 @@ Epic does not fetch the discovery document: what stands there is typed into the 
 - **Tokens** in `{{ }}` are filled by Epic. The queries below need `{{context.patientId}}` alone, where no line says
   otherwise; in queries of your own `{{userPractitionerId}}` and `{{userPractitionerRoleId}}` work too.
 - **FHIR release**: the app's default must be R4. Calls in another release get no cards.
-- **Allow-listed links**: none. No card has a SMART link or any other link that Epic would have to allow.
 - **Read-back**: what is not prefetched is read with the call's access token, if the FHIR server's base address stands in
   `fhir_servers` of the client.
 ";

@@ -7,6 +7,7 @@ use crate::platform::settings::without_password;
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{AnyPool, ConnectOptions as _, SqlSafeStr as _};
+use std::fs::OpenOptions;
 use std::future::Future;
 use std::path::Path;
 use std::str::FromStr;
@@ -25,8 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Why the database cannot be used. No message holds a password.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    #[error("the folder of database `{url}` cannot be made: {reason}")]
-    Folder { url: String, reason: String },
+    #[error("the file of database `{url}` cannot be made or opened: {reason}")]
+    File { url: String, reason: String },
     #[error("database `{url}` cannot be opened: {reason}")]
     Open { url: String, reason: String },
     #[error("the tables of database `{url}` cannot be brought up to date: {reason}")]
@@ -53,8 +54,8 @@ impl Database {
         let (address, sqlite) = match sqlite_path(url) {
             Some(path) => {
                 let fail =
-                    |error: std::io::Error| DatabaseError::Folder { url: shown.clone(), reason: error.to_string() };
-                make_folder(path).map_err(fail)?;
+                    |error: std::io::Error| DatabaseError::File { url: shown.clone(), reason: error.to_string() };
+                make_file(path).map_err(fail)?;
                 (format!("sqlite:{}?mode=rwc", path.replace('%', "%25")), true)
             }
             None => (url.to_string(), false),
@@ -101,11 +102,17 @@ fn sqlite_path(url: &str) -> Option<&str> {
     Some(path.strip_prefix("//").unwrap_or(path))
 }
 
-fn make_folder(path: &str) -> std::io::Result<()> {
-    match Path::new(path).parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => std::fs::create_dir_all(folder),
-        _ => Ok(()),
+/// The file with its folder. It holds what was said of patients: a new one is its owner's alone, and SQLite gives the files
+/// beside it the same mode. One that is there stays as its operators made it.
+fn make_file(path: &str) -> std::io::Result<()> {
+    if let Some(folder) = Path::new(path).parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder)?;
     }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }
 
 /// SQLite has one writer: a queue for one connection is fairer than writers that wait for a lock. Its log is
@@ -158,6 +165,13 @@ mod tests {
             let database = Database::open(&url).await.expect("open");
             assert!(database.is_alive().await);
             database.close().await;
+        }
+        #[cfg(unix)]
+        for name in std::fs::read_dir(path.parent().expect("a folder")).expect("files") {
+            let mode = std::os::unix::fs::PermissionsExt::mode(
+                &name.expect("a file").metadata().expect("facts").permissions(),
+            );
+            assert_eq!(mode & 0o077, 0, "nobody but the owner may read it");
         }
         assert!(path.exists());
     }

@@ -30,7 +30,13 @@ async fn spine_of(oracle: Arc<dyn Oracle>, services: &Path, database: &TestDatab
     Arc::new(HookParts {
         catalogue: Arc::new(catalogue),
         predictor: Arc::new(Predictor::start(oracle, size, 100).expect("threads")),
-        fhir: FhirReader::new(FhirLimits { patience: Duration::from_secs(1), bytes: 1 << 20, pages: 2, requests: 2 }),
+        fhir: FhirReader::new(FhirLimits {
+            patience: Duration::from_secs(1),
+            chart_patience: Duration::from_secs(1),
+            bytes: 1 << 20,
+            pages: 2,
+            requests: 2,
+        }),
         audit: Audit::new(database),
         patience: Duration::from_secs(20),
         documentation_url: None,

@@ -27,6 +27,20 @@ fn epic_sheet_reference() {
 }
 
 #[test]
+fn the_address_of_our_app_has_to_be_allowed_where_its_link_is_on_cards() {
+    let client = EPIC.replace("quirks", "fhir_servers = [\"https://ehr.example.org/r4/\"], quirks");
+    let ehr = |base: &str| format!("[{{ name = \"hospital\", fhir_server = \"{base}\", client_id = \"a\" }}]");
+    let allowed = |ehr: &str| {
+        let page =
+            sheet(&settings(&[("CDS_CLIENT", &client), ("EHR", ehr), ("KEYS__FOLDER", "keys")])).expect("a sheet");
+        let lines: Vec<String> = page.lines().filter(|line| line.contains("Allow-listed")).map(str::to_owned).collect();
+        lines.join("\n")
+    };
+    assert!(allowed(&ehr("https://ehr.example.org/r4")).contains("`https://cds.example.org/smart/launch`"));
+    assert!(allowed(&ehr("https://elsewhere.example.org/r4")).contains("none"));
+}
+
+#[test]
 fn the_sheet_holds_what_a_definition_and_a_client_say_and_nothing_that_epic_cannot_do() {
     let folder = tempfile::tempdir().expect("a folder");
     let (asked, never) = (folder.path().join("asked"), folder.path().join("never"));

@@ -29,12 +29,15 @@ pub enum ChartSource {
 pub(super) struct Charted {
     pub timeline: Arc<Timeline>,
     pub encoded: Arc<EncodedChart>,
-    /// What the FHIR server did not give, by key.
+    /// What did not come, or not whole, by key.
     pub unread: Vec<String>,
 }
 
+/// How many resources a page is asked to hold; servers give as many as they like to.
+const PAGE: &str = "_count=500";
+
 pub(super) async fn read(parts: &Arc<HookParts>, source: ChartSource, as_of: Second) -> Result<Charted, AssessError> {
-    let (documents, patient, unread) = match source {
+    let (documents, patient, mut unread) = match source {
         ChartSource::Sent { bundle, patient } => (vec![(String::new(), bundle)], patient, Vec::new()),
         ChartSource::Server { base, token, until, patient } => {
             let leave = Leave::Given { token, until };
@@ -45,7 +48,7 @@ pub(super) async fn read(parts: &Arc<HookParts>, source: ChartSource, as_of: Sec
     let (parts, span) = (parts.clone(), info_span!("read_chart"));
     let reading = tokio::task::spawn_blocking(move || {
         span.in_scope(|| {
-            let timeline = Arc::new(timeline(&documents, patient.as_deref())?);
+            let timeline = Arc::new(timeline(&documents, patient.as_deref(), &mut unread)?);
             let encoded = Arc::new(parts.predictor.oracle().encode(&timeline, as_of));
             Ok(Charted { timeline, encoded, unread })
         })
@@ -64,8 +67,13 @@ async fn fetch(
     let context = Context { user_id: None, patient_id: patient.to_owned(), encounter_id: None };
     let today = Timestamp::from_second(as_of).map_err(|_| AssessError::Interrupted)?.to_zoned(TimeZone::UTC).date();
     let keys = standard();
-    let wanted = Wanted { base, leave, queries: queries(&keys.iter().collect::<Vec<_>>(), &context, today) };
-    let deadline = Instant::now() + parts.fhir.limits.patience;
+    let mut queries = queries(&keys.iter().collect::<Vec<_>>(), &context, today);
+    for search in queries.iter_mut().map(|one| &mut one.query).filter(|query| query.contains('?')) {
+        search.push('&');
+        search.push_str(PAGE);
+    }
+    let wanted = Wanted { base, leave, queries };
+    let deadline = Instant::now() + parts.fhir.limits.chart_patience;
     let read = read_back(&parts.fhir, wanted, deadline).instrument(info_span!("read_back")).await;
     let (mut documents, mut unread) = (Vec::new(), Vec::new());
     for ReadKey { key, document } in read {
@@ -88,17 +96,22 @@ fn no_patient(why: Unread) -> AssessError {
     }
 }
 
-/// One patient's timeline; what is of others is left out and counted, what did not come whole too.
-fn timeline(documents: &[(String, String)], patient: Option<&str>) -> Result<Timeline, AssessError> {
-    let mut reader = ChartReader::new();
-    let mut not_sent = Vec::new();
+/// One patient's timeline; what is of others is left out and counted, what did not come whole too, and its key is added
+/// to what is unread.
+fn timeline(
+    documents: &[(String, String)],
+    patient: Option<&str>,
+    unread: &mut Vec<String>,
+) -> Result<Timeline, AssessError> {
+    let (keys, mut reader, mut not_sent) = (standard(), ChartReader::new(), Vec::new());
     for (key, document) in documents {
         let value = serde_json::from_str(document).map_err(|_| AssessError::NotFhir)?;
         let one = [(key.clone(), value)];
-        let arrived = Arrived::look(&one, &[]).map_err(|_| AssessError::NotFhir)?;
+        let arrived = Arrived::look(&one, &keys).map_err(|_| AssessError::NotFhir)?;
         for document in &arrived.documents {
             reader.take_json(document.get().as_bytes()).map_err(|_| AssessError::NotFhir)?;
         }
+        unread.extend(arrived.in_part().map(str::to_owned));
         not_sent.extend(arrived.not_sent.iter().map(|(resource_type, count)| (resource_type.to_string(), *count)));
     }
     let mut timeline = match patient {

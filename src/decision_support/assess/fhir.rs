@@ -151,7 +151,7 @@ fn notes(assessment: &Assessment, outcome: &AssessedOutcome) -> Vec<Value> {
         notes.push("No service of this installation shows this outcome to clinicians.".to_owned());
     }
     if !assessment.unread.is_empty() {
-        notes.push(format!("Not given by the FHIR server, which is not absent: {}.", assessment.unread.join(", ")));
+        notes.push(format!("Not given, or not whole, which is not absent: {}.", assessment.unread.join(", ")));
     }
     notes.into_iter().map(|text| json!({"text": text})).collect()
 }

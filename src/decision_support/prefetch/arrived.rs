@@ -101,6 +101,11 @@ impl<'a> Arrived<'a> {
         self.first_pages.iter().rev().find(|page| page.key == key && self.state(key) == State::Partial)
     }
 
+    /// Declared keys of which some came and not all, whatever key they came under.
+    pub fn in_part(&self) -> impl Iterator<Item = &str> {
+        self.states.iter().filter(|(_, state)| *state == State::Partial).map(|(key, _)| key.as_str())
+    }
+
     /// Declared keys that were not sent, or not whole.
     pub fn unread(&self) -> impl Iterator<Item = &str> {
         self.states

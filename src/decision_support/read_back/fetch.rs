@@ -15,7 +15,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout_at;
 use url::Url;
 
 /// Once more after a failure that a moment may cure; reading changes nothing, so asking twice is safe.
@@ -28,8 +29,11 @@ pub struct FhirReader {
     turns: Turns,
 }
 
-/// Bytes that one call may still read.
-pub struct Budget(AtomicUsize);
+/// What one call may still take: bytes, and time until a deadline.
+pub struct Budget {
+    bytes: AtomicUsize,
+    deadline: Instant,
+}
 
 thread_local! {
     /// The client library lives on one thread; each web worker keeps its own connections. How many there are is settled
@@ -92,8 +96,8 @@ impl FhirReader {
     }
 
     /// A fresh allowance for one call.
-    pub fn budget(&self) -> Budget {
-        Budget(AtomicUsize::new(self.limits.bytes))
+    pub fn budget(&self, deadline: Instant) -> Budget {
+        Budget { bytes: AtomicUsize::new(self.limits.bytes), deadline }
     }
 
     /// The resource or the Bundle of all pages that a query finds.
@@ -140,8 +144,8 @@ impl FhirReader {
         self.follow(base, vec![sent.page.clone(), second], next, token, budget).await
     }
 
-    /// These pages and those that follow. Where one cannot be had, the pages before it hold a link that was not followed
-    /// to its end: the key stays in part.
+    /// These pages and those that follow. Where one cannot be had, or not in time, the pages before it hold a link that was
+    /// not followed to its end: the key stays in part.
     async fn follow(
         &self,
         base: &FhirBase,
@@ -161,8 +165,20 @@ impl FhirReader {
         joined(&pages)
     }
 
-    /// One answer; of two tries each waits for its turn, and nobody waits for the pause between them.
+    /// One answer by the deadline.
     async fn page(
+        &self,
+        base: &FhirBase,
+        address: &Url,
+        token: Option<&AccessToken>,
+        budget: &Budget,
+    ) -> Result<String, Unread> {
+        let page = self.page_at_last(base, address, token, budget);
+        timeout_at(budget.deadline.into(), page).await.unwrap_or(Err(Unread::TooLate))
+    }
+
+    /// Of two tries each waits for its turn, and nobody waits for the pause between them.
+    async fn page_at_last(
         &self,
         base: &FhirBase,
         address: &Url,
@@ -221,7 +237,7 @@ async fn ask(address: &Url, token: Option<&AccessToken>, budget: &Budget) -> Res
 impl Budget {
     /// Takes bytes as they arrive: answers that come at the same time share what is left.
     fn take(&self, bytes: usize) -> Result<(), Unread> {
-        let taken = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
+        let taken = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(bytes));
         taken.map(drop).map_err(|_| Unread::Misshapen)
     }
 }

@@ -113,7 +113,7 @@ pub fn queries(keys: &[&PrefetchKey], context: &Context, today: Date) -> Vec<Key
     keys.iter().filter_map(filled).collect()
 }
 
-/// Reads every query at once; each ends by the deadline.
+/// Reads every query at once; each ends by the deadline, with the pages that came by then.
 pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -> Vec<ReadKey> {
     let Wanted { base, leave, queries } = &wanted;
     let (token, deadline) = match leave {
@@ -124,17 +124,10 @@ pub async fn read_back(reader: &FhirReader, wanted: Wanted, deadline: Instant) -
             None => return queries.iter().map(|one| ReadKey::without_token(&one.key)).collect(),
         },
     };
-    let budget = reader.budget();
+    let budget = reader.budget(deadline);
     let reads = queries.iter().map(|one| {
         let (budget, token) = (&budget, token.as_ref());
-        async move {
-            let read = read_key(reader, base, one, token, budget);
-            let document = match tokio::time::timeout_at(deadline.into(), read).await {
-                Ok(document) => document,
-                Err(_) => Err(Unread::TooLate),
-            };
-            ReadKey { key: one.key.clone(), document }
-        }
+        async move { ReadKey { key: one.key.clone(), document: read_key(reader, base, one, token, budget).await } }
     });
     let read: Vec<ReadKey> = join_all(reads).await;
     if let (Leave::Backend(backend), Some(token)) = (leave, &token)

@@ -89,8 +89,11 @@ pub struct Engine {
 /// `[fhir]`: what one call may take from an EHR's FHIR server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FhirLimits {
-    /// From the first request to the last byte.
+    /// From the first request to the last byte, for a hook.
     pub patience: Duration,
+    /// The same for a chart that somebody asked for: our app's page and our API, where a whole chart is worth more than an
+    /// early one.
+    pub chart_patience: Duration,
     /// Bytes of all answers together.
     pub bytes: usize,
     /// Pages of one query.
@@ -237,11 +240,7 @@ fn device(layers: &Layers) -> Result<Device, SettingsError> {
                 "this build runs models on processors only",
                 "write \"auto\" or \"cpu\"",
             )),
-            None => Err(layers.unusable(
-                "model.device",
-                "it is none of the choices",
-                "write \"auto\", \"cpu\" or \"cuda:0\"",
-            )),
+            None => Err(layers.unusable("model.device", "it is none of the choices", "write \"auto\" or \"cpu\"")),
         },
     }
 }
@@ -268,6 +267,7 @@ fn fhir(layers: &Layers) -> Result<FhirLimits, SettingsError> {
     }
     Ok(FhirLimits {
         patience,
+        chart_patience: layers.duration("fhir.chart_deadline")?,
         bytes: layers.size("fhir.max_bytes")?,
         pages: layers.count("fhir.pages", 1)?,
         requests: layers.count("fhir.requests", 1)?,

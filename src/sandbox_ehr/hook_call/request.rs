@@ -73,7 +73,7 @@ pub fn request(
     let switches = &desk.switches;
     let beside = beside(ehr, desk);
     let record = Record { chart, beside: &beside, until: manner.until };
-    let base = ehr.fhir_base();
+    let base = switches.fhir_base(&ehr.page_base);
     let context = Context::of(hook, desk, &record, &manner.asked)?;
     let plain = context.written(&Snapshot { switches: Default::default(), ..desk.clone() }, &base);
     let fhir_server = Some(base.clone())

@@ -2,7 +2,7 @@
 //! began it, at the address of the EHR where it began; only then does the code go to that EHR's token endpoint.
 
 use super::cookies::Cookie;
-use super::session::LaunchContext;
+use super::session::{LaunchContext, revoke};
 use super::{Query, Refused, SmartApp, app};
 use crate::decision_support::protocol::is_id_of;
 use crate::governance::card_handles::{About, OpenedCard, Redeemed};
@@ -16,6 +16,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use jiff::Timestamp;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use tokio::task::spawn_local;
 
 /// The longest parameter, in bytes.
 const LONGEST: usize = 4096;
@@ -62,9 +63,14 @@ async fn opened(
     }
     let code = query.get("code", LONGEST)?.ok_or(Refused::Request)?;
     let granted = client.finish(attempt, code).await.map_err(|error| Refused::Token { ehr: ehr(), error })?;
-    let patient = granted.patient.clone().filter(|patient| is_id_of(patient, LONGEST_ID));
-    let patient = patient.ok_or_else(|| Refused::NoPatient { ehr: ehr() })?;
-    let card = card(state, &client, &granted, &patient).await?;
+    let (patient, card) = match patient(state, &client, &granted).await {
+        Ok(found) => found,
+        Err(refused) => {
+            // Nobody is shown anything by these tokens. They end by themselves where this comes to nothing.
+            spawn_local(async move { revoke(&client, &granted.endpoints, &granted.tokens).await });
+            return Err(refused);
+        }
+    };
     AppOpened { ehr: &client.ehr.name, from_card: card.is_some() }.emit();
     let before = app.cookies.get(request, Cookie::Session).and_then(|before| app.sessions.close(&before, now));
     if let Some(before) = before {
@@ -101,6 +107,18 @@ fn pending(
     let same_browser = Sha256::digest(browser)[..] == pending.browser[..];
     let same_ehr = pending.client.ehr.name == registration && pending.attempt.may_come_from(query.get("iss", LONGEST)?);
     if same_browser && same_ehr { Ok(pending) } else { Err(Refused::NotBegunHere) }
+}
+
+/// The patient that was granted, and the card that led to it, if one did.
+async fn patient(
+    state: &State,
+    client: &SmartClient,
+    granted: &Granted,
+) -> Result<(String, Option<OpenedCard>), Refused> {
+    let patient = granted.patient.clone().filter(|patient| is_id_of(patient, LONGEST_ID));
+    let patient = patient.ok_or_else(|| Refused::NoPatient { ehr: client.ehr.name.clone() })?;
+    let card = card(state, client, granted, &patient).await?;
+    Ok((patient, card))
 }
 
 /// The card that the app was opened from, if it was; one about another patient, or none of ours, lets nothing be shown.

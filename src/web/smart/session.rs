@@ -119,14 +119,21 @@ impl SmartSession {
         renewing.await.ok()?
     }
 
-    /// Ends its tokens at the EHR too, as far as that says how. Goes on when nobody waits for it.
+    /// Ends its tokens at the EHR too. Goes on when nobody waits for it.
     pub fn end(self: Arc<Self>) -> JoinHandle<()> {
         tokio::task::spawn_local(async move {
-            let Some(tokens) = self.tokens.lock().await.take() else { return };
-            if let Err(error) = self.launch.client.revoke(&self.launch.endpoints, &tokens).await {
-                tracing::warn!(ehr = self.launch.client.ehr.name, %error, "a closed session's tokens could not be revoked");
+            let held = self.tokens.lock().await.take();
+            if let Some(tokens) = held {
+                revoke(&self.launch.client, &self.launch.endpoints, &tokens).await;
             }
         })
+    }
+}
+
+/// Ends tokens at the EHR, as far as it says how; what goes wrong is said in the log, and they end by themselves.
+pub async fn revoke(client: &SmartClient, endpoints: &Endpoints, tokens: &Tokens) {
+    if let Err(error) = client.revoke(endpoints, tokens).await {
+        tracing::warn!(ehr = client.ehr.name, %error, "tokens could not be revoked");
     }
 }
 

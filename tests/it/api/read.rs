@@ -7,10 +7,12 @@ use actix_web::web::{self, Data};
 use actix_web::{App, HttpRequest, HttpResponse, HttpServer, rt};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 type Seen = Mutex<Vec<(String, String)>>;
 
-/// Gives the test chart by type, but no Observations; remembers paths and tokens.
+/// Gives the test chart by type, but no Observations, and of Procedures a page after which none comes; remembers paths
+/// and tokens.
 async fn serve(request: HttpRequest, seen: Data<Seen>) -> HttpResponse {
     let header = request.headers().get("authorization").and_then(|value| value.to_str().ok()).unwrap_or_default();
     seen.lock().unwrap().push((request.path().to_owned(), header.to_owned()));
@@ -20,9 +22,16 @@ async fn serve(request: HttpRequest, seen: Data<Seen>) -> HttpResponse {
         Some(PATIENT) => HttpResponse::Ok().json(of_kind.next()),
         Some(_) => HttpResponse::NotFound().finish(),
         None if kind == "Observation" => HttpResponse::Forbidden().finish(),
+        None if request.query_string() == "page=2" => HttpResponse::InternalServerError().finish(),
         None => {
             let entries: Vec<Value> = of_kind.map(|resource| json!({"resource": resource})).collect();
-            HttpResponse::Ok().json(json!({"resourceType": "Bundle", "type": "searchset", "entry": entries}))
+            let mut page = json!({"resourceType": "Bundle", "type": "searchset", "entry": entries});
+            if kind == "Procedure" {
+                page["link"] = json!([{"relation": "next", "url": "Procedure?page=2"}]);
+            }
+            // Longer than a hook may wait for all.
+            rt::time::sleep(Duration::from_millis(if kind == "Encounter" { 1600 } else { 0 })).await;
+            HttpResponse::Ok().json(page)
         }
     }
 }
@@ -56,7 +65,9 @@ async fn the_token_s_patient_is_read_with_the_token_and_what_did_not_come_is_sai
     assert_eq!(answer.status, 200, "{}", answer.text());
     let risk = &answer.json()["entry"][0]["resource"];
     assert_eq!(risk["subject"]["reference"], format!("Patient/{PATIENT}"));
-    assert!(risk["note"].to_string().contains("observations"), "{risk}");
+    let notes = risk["note"].to_string();
+    assert!(notes.contains("observations") && notes.contains("procedures"), "refused, and not whole: {notes}");
+    assert!(!notes.contains("encounters"), "what takes longer than a hook may wait is waited for: {notes}");
     let seen = seen.lock().unwrap();
     assert!(seen.len() > 10 && seen.iter().all(|(_, header)| *header == format!("Bearer {access}")));
 }

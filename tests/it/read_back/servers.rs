@@ -51,6 +51,11 @@ async fn answer(
     match request.match_info().get("kind").unwrap_or_default() {
         "Condition" => bundle(number, (number < 3).then(|| format!("Condition?page={}", number + 1))),
         "Endless" => bundle(number, Some(format!("Endless?page={}", number + 1))),
+        "Tiring" if number < 3 => bundle(number, Some(format!("Tiring?page={}", number + 1))),
+        "Tiring" => {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            HttpResponse::Ok().finish()
+        }
         "Circle" => bundle(number, Some("Circle?patient=p".into())),
         "Foreign" => bundle(number, Some("http://127.0.0.1:1/fhir/Condition?page=2".into())),
         "Huge" => HttpResponse::Ok().body(format!(r#"{{"resourceType":"Bundle","x":"{}"}}"#, "a".repeat(200_000))),
@@ -90,12 +95,23 @@ fn fhir_server() -> FhirServer {
 }
 
 fn small() -> FhirLimits {
-    FhirLimits { bytes: 100_000, pages: 5, requests: 4, patience: Duration::from_secs(5) }
+    FhirLimits {
+        bytes: 100_000,
+        pages: 5,
+        requests: 4,
+        patience: Duration::from_secs(5),
+        chart_patience: Duration::from_secs(5),
+    }
+}
+
+/// A deadline that no test meets.
+fn soon() -> Instant {
+    Instant::now() + Duration::from_secs(60)
 }
 
 async fn read(server: &FhirServer, query: &str) -> Result<String, Unread> {
     let reader = FhirReader::new(small());
-    reader.read(&server.base, query, None, &reader.budget()).await
+    reader.read(&server.base, query, None, &reader.budget(soon())).await
 }
 
 fn key_query(key: &str, query: &str) -> KeyQuery {
@@ -159,7 +175,7 @@ async fn each_failure_is_told_apart_and_a_redirection_is_not_followed() {
     }
     let nobody = FhirBase::parse("http://127.0.0.1:1/fhir").unwrap();
     let reader = FhirReader::new(small());
-    assert_eq!(reader.read(&nobody, "Patient/p", None, &reader.budget()).await, Err(Unread::Unreachable));
+    assert_eq!(reader.read(&nobody, "Patient/p", None, &reader.budget(soon())).await, Err(Unread::Unreachable));
 }
 
 #[actix_web::test]
@@ -174,12 +190,14 @@ async fn slow_answers_end_at_the_deadline_and_the_others_are_kept() {
     let server = fhir_server();
     let reader = FhirReader::new(small());
     let token: AccessToken = AccessToken::of("secret".into());
-    let queries = vec![key_query("slow", "Slow?patient=p"), key_query("conditions", "Condition?patient=p")];
+    let queries = ["Slow", "Condition", "Tiring"].map(|kind| key_query(kind, &format!("{kind}?patient=p"))).into();
     let leave = Leave::Given { token, until: Instant::now() + Duration::from_secs(300) };
     let wanted = Wanted { base: server.base.clone(), leave, queries };
     let read = read_back(&reader, wanted, Instant::now() + Duration::from_millis(700)).await;
     assert_eq!(read[0].document.as_ref().unwrap_err(), &Unread::TooLate);
     assert!(read[1].document.is_ok());
+    let (came, more) = ids(read[2].document.as_ref().expect("the pages that came in time"));
+    assert_eq!((came.len(), more), (2, true), "they are kept, and marked as not all");
     assert!(server.seen.lock().unwrap().iter().all(|seen| seen.authorization.as_deref() == Some("Bearer secret")));
 }
 
@@ -187,7 +205,7 @@ async fn slow_answers_end_at_the_deadline_and_the_others_are_kept() {
 async fn one_call_takes_no_more_bytes_than_it_may() {
     let server = fhir_server();
     let reader = FhirReader::new(FhirLimits { bytes: 300, ..small() });
-    let read = reader.read(&server.base, "Condition?patient=p", None, &reader.budget()).await.unwrap();
+    let read = reader.read(&server.base, "Condition?patient=p", None, &reader.budget(soon())).await.unwrap();
     assert!(ids(&read).1, "what came is kept, and marked as not all");
 }
 
@@ -196,7 +214,7 @@ async fn answers_that_come_at_the_same_time_share_what_one_call_may_take() {
     let server = fhir_server();
     let one = read(&server, "Patient/p").await.expect("a patient").len();
     let reader = FhirReader::new(FhirLimits { bytes: 2 * one, ..small() });
-    let budget = reader.budget();
+    let budget = reader.budget(soon());
     let asked = || reader.read(&server.base, "Patient/p", None, &budget);
     let (a, b, c) = futures_util::join!(asked(), asked(), asked());
     let mut came = [a, b, c].map(|answer| answer.is_ok());
@@ -210,7 +228,7 @@ async fn a_server_that_hangs_takes_no_place_from_another() {
     // More than the client library itself would let be open at a time.
     let limits = FhirLimits { requests: 120, ..small() };
     let reader = FhirReader::new(limits);
-    let budget = reader.budget();
+    let budget = reader.budget(soon());
     let slow = futures_util::future::join_all(
         (0..2 * limits.requests).map(|_| reader.read(&hanging.base, "Slow?patient=p", None, &budget)),
     );
@@ -229,7 +247,7 @@ async fn a_server_that_hangs_takes_no_place_from_another() {
 async fn the_pause_before_a_second_try_is_anothers_turn() {
     let server = fhir_server();
     let reader = FhirReader::new(FhirLimits { requests: 1, ..small() });
-    let budget = reader.budget();
+    let budget = reader.budget(soon());
     let (flaky, patient) = futures_util::join!(
         reader.read(&server.base, "Flaky?patient=p", None, &budget),
         reader.read(&server.base, "Patient/p", None, &budget)

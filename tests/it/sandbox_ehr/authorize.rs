@@ -64,6 +64,23 @@ async fn the_id_token_is_verified_by_the_published_keys_and_names_the_user() {
 }
 
 #[actix_web::test]
+async fn an_app_of_a_tenant_has_to_name_the_tenants_address_and_is_told_of_it() {
+    let twin = Twin::start();
+    let (first, second) = (twin.handle().await, twin.handle().await);
+    twin.switch(json!({"tenant": "t-1"})).await;
+    let back = returned(&Request::launched(&twin, &first, ALL).send(&twin).await);
+    assert_eq!((back["error"].as_str(), back.get("code")), ("invalid_request", None), "the address of no tenant");
+    let base = format!("{}/fhir/t-1", twin.page);
+    let back = returned(&Request::launched(&twin, &second, ALL).but("aud", &base).send(&twin).await);
+    let response = twin.post("/token", &redeeming(&back["code"])).await.json();
+    let token = text(&response, "access_token");
+    assert_eq!(twin.fhir("t-1/Observation?patient=ann", token).await.json()["total"], 1);
+    assert_eq!(twin.fhir("Observation?patient=ann", token).await.status, 403);
+    let told = twin.with_secret("/introspect", &[("token", token)]).await.json();
+    assert_eq!((&told["aud"][0], &told["fhirUser"]), (&json!(base), &json!(format!("{base}/Practitioner/sandbox"))));
+}
+
+#[actix_web::test]
 async fn an_app_that_starts_by_itself_gets_the_patient_that_somebody_chose() {
     let twin = Twin::start();
     let request = Request::standalone(&twin, "launch/patient launch/encounter patient/*.rs");

@@ -128,6 +128,35 @@ async fn logging_out_ends_both_tokens_at_an_ehr_that_says_how() {
 }
 
 #[actix_web::test]
+async fn tokens_of_a_launch_that_opens_nothing_and_of_a_patient_whose_place_is_taken_are_ended_too() {
+    let (ehr, browser) = (TestEhr::start(), Browser::default());
+    ehr.says("revocation_endpoint", json!(format!("{}/revoke", ehr.base)));
+    let server = Server::at(&[("north", &ehr.fhir(), "")]).await;
+    let with = |token: &str, patient: Value| {
+        let mut tokens = tokens();
+        (tokens["access_token"], tokens["patient"]) = (token.into(), patient);
+        tokens
+    };
+    let ended = async |token: &str| {
+        let is_it = |asked: &super::ehr_of_tests::TokenRequest| asked.path == "/revoke" && asked.form["token"] == token;
+        for _ in 0..1000 {
+            if ehr.asked().iter().any(is_it) {
+                return;
+            }
+            actix_web::rt::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+        panic!("{token} was not ended");
+    };
+    server.launched(&browser, &ehr, "north", with("opens-nothing", Value::Null)).await.says(502, "No patient is open");
+    ended("opens-nothing").await;
+    server.launched(&browser, &ehr, "north", with("the-first", "p-1".into())).await;
+    server.launched(&browser, &ehr, "north", with("the-second", "p-2".into())).await;
+    ended("the-first").await;
+    server.patient(&browser).await.says(200, "p-2");
+    assert!(!ehr.asked().iter().any(|asked| asked.form.get("token").is_some_and(|token| token == "the-second")));
+}
+
+#[actix_web::test]
 async fn an_ehr_that_refuses_or_never_answers_keeps_nobody_from_logging_out() {
     let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let silent = (format!("http://{}/revoke", silent.local_addr().expect("an address")), silent);

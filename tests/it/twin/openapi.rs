@@ -161,6 +161,31 @@ async fn every_profile_every_fault_and_every_hook_is_told_as_is_promised() {
 }
 
 #[actix_web::test]
+async fn an_answer_that_lacks_a_member_has_another_or_one_of_another_kind_would_be_seen() {
+    let stage = Stage::start().await;
+    let document = Document::of(&stage).await;
+    let (schema, good) = (json!({"$ref": "#/components/schemas/State"}), stage.get("/control").await);
+    document.fits(&schema, &good, "state");
+    let mut members = 0;
+    for place in ["", "/switches", "/faults", "/capabilities", "/patients/0", "/servers/0"] {
+        let part = good.pointer(place).unwrap_or_else(|| panic!("no {place}"));
+        for name in part.as_object().expect("an object").keys() {
+            let mut without = good.clone();
+            without.pointer_mut(place).and_then(Value::as_object_mut).expect("an object").remove(name);
+            assert!(!document.wrong(&schema, &without, "").is_empty(), "{place} without {name}");
+            let mut odd = good.clone();
+            odd.pointer_mut(place).expect("an object")[name] = json!({"odd": 1});
+            assert!(!document.wrong(&schema, &odd, "").is_empty(), "{place} with an odd {name}");
+            members += 1;
+        }
+        let mut more = good.clone();
+        more.pointer_mut(place).expect("an object")["another"] = json!(1);
+        assert!(!document.wrong(&schema, &more, "").is_empty(), "{place} with another");
+    }
+    assert!(members > 70, "{members} members");
+}
+
+#[actix_web::test]
 async fn what_a_schema_does_not_let_be_is_refused_by_the_twin() {
     let stage = Stage::start().await;
     let document = Document::of(&stage).await;

@@ -197,7 +197,8 @@ pub fn short(evaluation: &Evaluation) -> String {
     let broken: Vec<&str> =
         evaluation.controls.iter().filter(|control| !control.holds).map(|control| control.name.as_str()).collect();
     match broken.as_slice() {
-        [] => line!(text, "negative controls: all {} hold", evaluation.controls.len()),
+        [] if evaluation.controls.is_empty() => line!(text, "negative controls: none has enough events to tell"),
+        [] => line!(text, "negative controls: all hold ({} figures)", evaluation.controls.len()),
         names => line!(text, "negative controls: TOO HIGH for {}", names.join("; ")),
     }
     let findings: usize = evaluation.label_agreement.values().map(super::agreement::Agreement::findings).sum();
