@@ -136,6 +136,11 @@ impl Chart {
         self.resources.iter().filter(move |resource| &*resource.resource_type == resource_type)
     }
 
+    /// Whether one can look at the chart as it was on this day: it lies between birth and yesterday.
+    pub fn reaches_back_to(&self, day: Date, today: Date) -> bool {
+        day < today && self.birth.is_none_or(|birth| birth <= day)
+    }
+
     /// Full years lived on `day`, or at death where that came first.
     pub fn age_on(&self, day: Date) -> Option<i32> {
         let birth = self.birth?;

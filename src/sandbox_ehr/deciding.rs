@@ -20,6 +20,8 @@ const MOST_UNSENT: usize = 500;
 /// Why a decision is not made. Nothing is changed or sent, then.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Undecided {
+    #[error("the card was decided on before: fire the hook again for a new one")]
+    Before,
     #[error("the card has no such suggestion or reason")]
     NotOffered,
     #[error("the suggestion's actionSelectionBehavior is unknown: it is refused as a whole")]
@@ -39,29 +41,60 @@ pub struct Dismissal {
     pub comment: Option<String>,
 }
 
-/// Does what a suggestion suggests. `suggestion`: its uuid, or its place. `actions`: the places of those chosen.
+/// A suggestion of a card.
+#[derive(Clone, Debug, serde::Deserialize)]
+#[serde(try_from = "Value")]
+pub enum Which {
+    Place(usize),
+    /// Its uuid; where none is so, and it is a number, its place.
+    Named(String),
+}
+
+impl TryFrom<Value> for Which {
+    type Error = &'static str;
+
+    fn try_from(named: Value) -> Result<Self, Self::Error> {
+        let place = named.as_u64().and_then(|place| usize::try_from(place).ok());
+        let by_name = || named.as_str().map(|name| Self::Named(name.to_owned()));
+        place.map(Self::Place).or_else(by_name).ok_or("`suggestion` is a uuid, or a place counted from 0")
+    }
+}
+
+impl Which {
+    fn of(&self, suggestions: &[Suggestion]) -> Option<Suggestion> {
+        let by_uuid = |uuid: &str| suggestions.iter().find(|one| one.uuid.as_deref() == Some(uuid));
+        let found = match self {
+            Self::Place(place) => suggestions.get(*place),
+            Self::Named(name) => by_uuid(name).or_else(|| suggestions.get(name.parse::<usize>().ok()?)),
+        };
+        found.cloned()
+    }
+}
+
+/// Does what a suggestion suggests. `actions`: the places of those chosen. The card is off the screen then.
 pub async fn accept(
     ehr: &SandboxEhr,
     client: &Client,
     shown: Shown,
-    suggestion: &str,
+    suggestion: &Which,
     actions: Option<&[usize]>,
 ) -> Result<Decision, Undecided> {
-    let by_place = || suggestion.parse::<usize>().ok().and_then(|place| shown.card.suggestions.get(place));
-    let by_uuid = shown.card.suggestions.iter().find(|one| one.uuid.as_deref() == Some(suggestion));
-    let chosen = by_uuid.or_else(by_place).ok_or(Undecided::NotOffered)?.clone();
-    let wanted = selected(&chosen, actions)?;
     let desk = ehr.desk().snapshot(&shown.patient);
-    let wanted: Vec<Value> = wanted.into_iter().map(|action| as_this_ehr_orders(action, &desk.switches)).collect();
-    let wanted: Vec<&Value> = wanted.iter().collect();
-    let applied = ehr.desk().basket_mut(&shown.patient).apply(&wanted, &shown.sent, &shown.patient)?;
+    let (chosen, applied) = first(ehr, &shown, || {
+        let chosen = suggestion.of(&shown.card.suggestions).ok_or(Undecided::NotOffered)?;
+        let wanted = selected(&chosen, actions)?.into_iter();
+        let wanted: Vec<Value> = wanted.map(|action| as_this_ehr_orders(action, &desk.switches)).collect();
+        let wanted: Vec<&Value> = wanted.iter().collect();
+        let applied = ehr.desk().basket_mut(&shown.patient).apply(&wanted, &shown.sent, &shown.patient)?;
+        Ok((chosen, applied))
+    })?;
     let reported = shown.card.uuid.as_ref().zip(chosen.uuid.as_ref());
     let entry =
         reported.map(|(card, id)| json!({"card": card, "outcome": "accepted", "acceptedSuggestions": [{"id": id}]}));
     Ok(decided(ehr, client, shown, Choice::Accepted(chosen, applied), entry, &desk).await)
 }
 
-/// Dismisses a card.
+/// Dismisses a card, which is off the screen then.
 pub async fn dismiss(
     ehr: &SandboxEhr,
     client: &Client,
@@ -72,7 +105,8 @@ pub async fn dismiss(
     let code = dismissal.reason.as_deref().filter(|code| !code.is_empty());
     let own = |code: &str| desk.switches.own_reasons.iter().any(|own| own == code).then(|| own_reason(code));
     let offered = |code: &str| shown.card.override_reasons.iter().find(|reason| reason.code == code).cloned();
-    let reason = code.map(|code| offered(code).or_else(|| own(code)).ok_or(Undecided::NotOffered)).transpose()?;
+    let offered = |code: &str| offered(code).or_else(|| own(code)).ok_or(Undecided::NotOffered);
+    let reason = first(ehr, &shown, || code.map(offered).transpose())?;
     let comment = dismissal.comment.as_deref().map(str::trim).filter(|comment| !comment.is_empty());
     let comment = comment.map(|comment| comment.chars().take(LONGEST_COMMENT).collect::<String>());
     let entry = shown.card.uuid.as_ref().map(|card| {
@@ -81,6 +115,14 @@ pub async fn dismiss(
         entry
     });
     Ok(decided(ehr, client, shown, Choice::Dismissed(reason), entry, &desk).await)
+}
+
+/// Decides on a card that nobody decided on before: one card is one decision. What is refused leaves it on the screen.
+fn first<T>(ehr: &SandboxEhr, shown: &Shown, decide: impl FnOnce() -> Result<T, Undecided>) -> Result<T, Undecided> {
+    if !ehr.decisions.claim(shown) {
+        return Err(Undecided::Before);
+    }
+    decide().inspect_err(|_| ehr.decisions.release(shown))
 }
 
 /// A reason of the house.

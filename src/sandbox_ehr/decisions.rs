@@ -55,10 +55,16 @@ pub enum Told {
     Nobody,
 }
 
+/// A card that was shown. Once decided on it is on no screen, but the links that were drawn with it still lead somewhere.
+struct Remembered {
+    shown: Shown,
+    decided: bool,
+}
+
 /// Memory of one page.
 #[derive(Default)]
 pub struct Decisions {
-    cards: Mutex<VecDeque<Shown>>,
+    cards: Mutex<VecDeque<Remembered>>,
     made: Mutex<VecDeque<Decision>>,
 }
 
@@ -66,8 +72,8 @@ impl Decisions {
     /// Puts a service's cards for a patient in the place of those before (CDS Hooks, "Management of stale cards").
     pub fn replace(&self, url: &str, patient: &str, shown: Vec<Shown>) {
         let mut cards = lock(&self.cards);
-        cards.retain(|other| other.url != url || *other.patient != *patient);
-        cards.extend(shown);
+        cards.retain(|one| one.shown.url != url || *one.shown.patient != *patient);
+        cards.extend(shown.into_iter().map(|shown| Remembered { shown, decided: false }));
         while cards.len() > REMEMBERED_CARDS {
             cards.pop_front();
         }
@@ -75,20 +81,37 @@ impl Decisions {
 
     /// Takes a patient's cards away, as when the chart is closed.
     pub fn close(&self, patient: &str) {
-        lock(&self.cards).retain(|shown| *shown.patient != *patient);
+        lock(&self.cards).retain(|one| *one.shown.patient != *patient);
     }
 
     /// The cards on a patient's screen, most urgent first.
     pub fn cards(&self, patient: &str) -> Vec<Shown> {
-        let mut cards: Vec<Shown> = lock(&self.cards).iter().filter(|one| *one.patient == *patient).cloned().collect();
+        let on_screen = |one: &&Remembered| *one.shown.patient == *patient && !one.decided;
+        let mut cards: Vec<Shown> = lock(&self.cards).iter().filter(on_screen).map(|one| one.shown.clone()).collect();
         cards.sort_by_key(|shown| std::cmp::Reverse(shown.card.indicator as u8));
         cards
     }
 
-    /// The card of this name, where it was shown for this patient.
+    /// The card of this name, where it was shown for this patient, decided on or not.
     pub fn card(&self, patient: &str, key: &str) -> Option<Shown> {
-        let is_it = |shown: &&Shown| shown.card.key == key && *shown.patient == *patient;
-        lock(&self.cards).iter().rev().find(is_it).cloned()
+        lock(&self.cards).iter().rfind(|one| one.is(patient, key)).map(|one| one.shown.clone())
+    }
+
+    /// Takes a card off the screen, for whoever decides on it first. Whether that is the caller.
+    pub fn claim(&self, shown: &Shown) -> bool {
+        self.mark(shown, true)
+    }
+
+    /// Puts a card back whose decision was refused.
+    pub fn release(&self, shown: &Shown) {
+        self.mark(shown, false);
+    }
+
+    /// Whether that changes anything.
+    fn mark(&self, shown: &Shown, decided: bool) -> bool {
+        let mut cards = lock(&self.cards);
+        let one = cards.iter_mut().rfind(|one| one.is(&shown.patient, &shown.card.key));
+        one.is_some_and(|one| std::mem::replace(&mut one.decided, decided) != decided)
     }
 
     /// Remembers a decision.
@@ -103,6 +126,12 @@ impl Decisions {
     /// The decisions on one patient, latest first.
     pub fn of(&self, patient: &str) -> Vec<Decision> {
         lock(&self.made).iter().rev().filter(|decision| *decision.shown.patient == *patient).cloned().collect()
+    }
+}
+
+impl Remembered {
+    fn is(&self, patient: &str, key: &str) -> bool {
+        self.shown.card.key == key && *self.shown.patient == *patient
     }
 }
 

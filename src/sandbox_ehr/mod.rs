@@ -4,6 +4,7 @@
 //!
 //! Knows the server only through CDS Hooks: nothing here reads the model, the engine or the database.
 
+mod areas;
 mod authorization;
 mod card;
 mod chart;
@@ -206,7 +207,7 @@ impl SandboxEhr {
             let headers = DefaultHeaders::new()
                 .add(("Content-Security-Policy", CONTENT_POLICY))
                 .add(("X-Content-Type-Options", "nosniff"))
-                .add(("Referrer-Policy", "no-referrer"))
+                .add(("Referrer-Policy", "same-origin"))
                 .add(("Cache-Control", "no-store"));
             App::new()
                 .app_data(ehr.clone())
@@ -214,6 +215,7 @@ impl SandboxEhr {
                 .wrap(from_fn(fhir::json_alone))
                 .wrap(from_fn(fhir::faults))
                 .wrap(from_fn(fhir::tenants))
+                .wrap(from_fn(areas::unreadable))
                 .wrap(from_fn(fhir::pages))
                 .wrap(headers)
                 .wrap(Compress::default())

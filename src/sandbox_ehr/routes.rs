@@ -1,8 +1,9 @@
 //! The addresses of the page: list, chart, open, decide, a ready-made request, and the two assets.
 
 use super::SandboxEhr;
+use super::areas::nothing_there;
 use super::chart::Chart;
-use super::deciding::{self, Dismissal};
+use super::deciding::{self, Dismissal, Which};
 use super::hook_call::{self, CallError, Manner, Round, Service, Wanted};
 use super::pages::{self, Drawing, Opening};
 use super::twin::Hook;
@@ -13,6 +14,7 @@ use awc::Client;
 use jiff::civil::Date;
 use maud::Markup;
 use serde::Deserialize;
+use url::Url;
 
 type Ehr = web::Data<SandboxEhr>;
 
@@ -30,7 +32,7 @@ pub fn configure(routes: &mut web::ServiceConfig) {
             web::get().to(|| asset("text/javascript; charset=utf-8", include_str!("assets/ehr.js"))),
         )
         .route("/assets/icon.svg", web::get().to(|| asset("image/svg+xml", include_str!("assets/icon.svg"))))
-        .default_service(web::to(|| async { page(404, &pages::problem("Not found", "There is no such page.")) }));
+        .default_service(web::to(nothing_there));
 }
 
 async fn asset(kind: &'static str, text: &'static str) -> HttpResponse {
@@ -51,10 +53,23 @@ pub(super) fn wants_part(request: &HttpRequest) -> bool {
     request.headers().get("x-part").is_some()
 }
 
-/// Forms of other sites must not fire calls here.
+/// Whether another site's page sent this: its forms must not fire calls here. A browser says so itself where the page's
+/// address is https or loopback (Fetch Metadata); elsewhere, and in older browsers, only `Origin` tells.
 pub(super) fn is_from_elsewhere(request: &HttpRequest) -> bool {
-    let site = request.headers().get("sec-fetch-site").and_then(|site| site.to_str().ok());
-    matches!(site, Some("cross-site" | "same-site"))
+    let header = |name| request.headers().get(name).map(|value| value.to_str().unwrap_or_default());
+    match (header("sec-fetch-site"), header("origin")) {
+        (Some(site), _) => matches!(site, "cross-site" | "same-site"),
+        (None, Some(origin)) => !is_own(request, origin),
+        (None, None) => false,
+    }
+}
+
+/// Whether an origin is the page itself, by the address that it was started with or by the one that was asked.
+fn is_own(request: &HttpRequest, origin: &str) -> bool {
+    let Ok(origin) = Url::parse(origin) else { return false };
+    let page = request.app_data::<Ehr>().and_then(|ehr| Url::parse(&ehr.page_base).ok());
+    let asked = Url::parse(&format!("{}://{}", origin.scheme(), request.connection_info().host())).ok();
+    [page, asked].into_iter().flatten().any(|own| own.origin() == origin.origin())
 }
 
 #[derive(Deserialize)]
@@ -78,8 +93,7 @@ impl AsOf {
             return Ok(Opening { now, as_of: None });
         };
         let today = now.to_zoned(jiff::tz::TimeZone::UTC).date();
-        let born = |day: &Date| chart.birth.is_none_or(|birth| birth <= *day);
-        match text.parse::<Date>().ok().filter(|day| *day < today && born(day)) {
+        match text.parse::<Date>().ok().filter(|day| chart.reaches_back_to(*day, today)) {
             Some(day) => Ok(Opening { now, as_of: Some(day) }),
             None => {
                 let what = "The day to look at must be written like 2019-03-04 and lie between birth and yesterday.";
@@ -209,7 +223,10 @@ async fn decide(
     let Some(chart) = ehr.chart(&id) else { return no_such_patient() };
     let Some(shown) = ehr.decisions.card(&chart.id, &form.card) else { return no_such_card() };
     let decided = match &form.suggestion {
-        Some(suggestion) => deciding::accept(&ehr, &client, shown, suggestion, None).await,
+        Some(suggestion) => {
+            let suggestion = Which::Named(suggestion.clone());
+            deciding::accept(&ehr, &client, shown, &suggestion, None).await
+        }
         None => {
             let dismissal = Dismissal { reason: form.reason.clone(), comment: form.comment.clone() };
             deciding::dismiss(&ehr, &client, shown, &dismissal).await

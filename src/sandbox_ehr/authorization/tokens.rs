@@ -81,6 +81,11 @@ struct Refresh {
     used: bool,
 }
 
+/// The moment so much later; the last there is where that lies beyond it.
+fn after(now: Timestamp, life: Duration) -> Timestamp {
+    now.checked_add(life).unwrap_or(Timestamp::MAX)
+}
+
 /// Every token that is still good.
 #[derive(Default)]
 pub struct Tokens {
@@ -91,7 +96,7 @@ pub struct Tokens {
 impl Tokens {
     /// A new access token.
     pub fn give(&self, grant: Arc<Grant>, family: Uuid, life: Duration, now: Timestamp) -> String {
-        let (token, expires) = (secret(), now + life);
+        let (token, expires) = (secret(), after(now, life));
         self.access.put(token.clone(), Access { grant, issued: now, expires, family }, expires, now);
         token
     }
@@ -104,7 +109,7 @@ impl Tokens {
     /// A new refresh token.
     pub fn give_refresh(&self, grant: Arc<Grant>, family: Uuid, life: Duration, now: Timestamp) -> String {
         let token = secret();
-        self.refresh.put(token.clone(), Refresh { grant, family, used: false }, now + life, now);
+        self.refresh.put(token.clone(), Refresh { grant, family, used: false }, after(now, life), now);
         token
     }
 

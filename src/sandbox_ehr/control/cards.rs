@@ -2,7 +2,7 @@
 
 use super::{Answer, Ehr, Problem, body, chosen, from_here, unknown};
 use crate::sandbox_ehr::SandboxEhr;
-use crate::sandbox_ehr::deciding::{self, Dismissal, Undecided};
+use crate::sandbox_ehr::deciding::{self, Dismissal, Undecided, Which};
 use crate::sandbox_ehr::decisions::{Choice, Decision, Shown, Told};
 use crate::sandbox_ehr::twin::DraftError;
 use actix_web::http::StatusCode;
@@ -22,8 +22,7 @@ pub async fn list(ehr: Ehr) -> Answer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Acceptance {
-    /// Its uuid, or its place among the card's suggestions.
-    suggestion: String,
+    suggestion: Which,
     /// Places of the chosen actions, where the suggestion lets them be chosen.
     actions: Option<Vec<usize>>,
 }
@@ -69,7 +68,7 @@ fn on_screen(ehr: &SandboxEhr, card: &str) -> Result<Shown, Problem> {
 
 fn refused(why: Undecided) -> Problem {
     let status = match why {
-        Undecided::Draft(DraftError::Conflict) => StatusCode::CONFLICT,
+        Undecided::Before | Undecided::Draft(DraftError::Conflict) => StatusCode::CONFLICT,
         _ => StatusCode::BAD_REQUEST,
     };
     Problem(status, why.to_string())

@@ -1,12 +1,15 @@
 //! Who is chosen, what lies on the desk, and how the EHR behaves.
 
 use super::{Answer, Ehr, body, chosen, from_here, unknown, unusable};
+use crate::platform::clock;
 use crate::sandbox_ehr::SandboxEhr;
+use crate::sandbox_ehr::chart::Resource;
 use crate::sandbox_ehr::deciding::own_reason;
 use crate::sandbox_ehr::hook_call::Service;
-use crate::sandbox_ehr::twin::{Faults, Hook, Profile, Switches, is_bare};
+use crate::sandbox_ehr::twin::{Faults, Hook, Profile, is_bare};
 use actix_web::{HttpRequest, HttpResponse, web};
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -55,22 +58,30 @@ pub async fn choose(ehr: Ehr, request: HttpRequest, bytes: web::Bytes) -> Answer
     }
     let as_of = as_of.map(|day| day.map(|day| day.parse::<Date>()).transpose()).transpose();
     let as_of = as_of.map_err(|_| unusable("`as_of` is a day, such as 2019-03-04"))?;
-    let is_user = |user: &String| {
-        let kinds = ["Practitioner", "PractitionerRole", "Patient", "RelatedPerson"];
-        user.split_once('/').is_some_and(|(kind, id)| kinds.contains(&kind) && crate::sandbox_ehr::search::is_id(id))
-    };
     let mut desk = ehr.desk();
+    // The choice is judged as it would stand: a day or a visit is one of the patient's.
+    let chart = patient.clone().unwrap_or_else(|| desk.patient.clone()).and_then(|patient| ehr.chart(&patient));
+    let today = clock::now().to_zoned(TimeZone::UTC).date();
+    let reached = |day: Date| chart.map_or(day < today, |chart| chart.reaches_back_to(day, today));
+    if as_of.unwrap_or(desk.as_of).is_some_and(|day| !reached(day)) {
+        return Err(unusable("`as_of` lies between the patient's birth and yesterday, or is null"));
+    }
     if let Some(id) = encounter.as_ref().and_then(Option::as_ref) {
-        let of = patient.clone().flatten().or_else(|| desk.patient.clone());
-        let chart = of.and_then(|patient| ehr.chart(&patient)).ok_or_else(|| unusable("choose a patient first"))?;
         chart
+            .ok_or_else(|| unusable("choose a patient first"))?
             .of_type("Encounter")
             .find(|visit| *visit.id == **id)
             .ok_or_else(|| unknown("encounter of this patient"))?;
     }
     if let Some(user) = user {
         let user = user.unwrap_or_else(|| crate::sandbox_ehr::practitioners::ON_DUTY.reference.to_owned());
-        desk.user = Some(user).filter(is_user).ok_or_else(|| unusable("`user` is such as Practitioner/sandbox"))?;
+        if !is_here(&ehr, &user) {
+            return Err(unusable(
+                "`user` is somebody of this EHR: a Practitioner or PractitionerRole of its staff, such as \
+                 Practitioner/sandbox, or a Patient or RelatedPerson of its charts",
+            ));
+        }
+        desk.user = user;
     }
     if let Some(patient) = patient
         && desk.patient != patient
@@ -90,6 +101,15 @@ pub async fn choose(ehr: Ehr, request: HttpRequest, bytes: web::Bytes) -> Answer
     Ok(told(&ehr))
 }
 
+/// Whether a reference leads to somebody who can use this EHR.
+fn is_here(ehr: &SandboxEhr, user: &str) -> bool {
+    let Some((kind, id)) = user.split_once('/') else { return false };
+    let is_it = |one: &Resource| *one.resource_type == *kind && *one.id == *id;
+    let employed = ehr.staff.iter().any(|one| is_it(one));
+    let known = ["Patient", "RelatedPerson"].contains(&kind);
+    employed || known && ehr.charts.iter().any(|chart| chart.of_type(kind).any(is_it))
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Behavior {
@@ -103,11 +123,7 @@ pub async fn behave(ehr: Ehr, request: HttpRequest, bytes: web::Bytes) -> Answer
     let Behavior { profile, switches } = body(&request, &bytes)?;
     let mut desk = ehr.desk();
     let base = profile.map_or_else(|| desk.switches.clone(), Profile::switches);
-    let mut value = serde_json::to_value(base).map_err(unusable)?;
-    for (name, setting) in switches {
-        value[name] = setting;
-    }
-    desk.switches = serde_json::from_value::<Switches>(value).map_err(unusable)?;
+    desk.switches = base.with(switches).map_err(unusable)?;
     desk.profile = profile.unwrap_or(desk.profile);
     Ok(HttpResponse::Ok().json(json!({"profile": desk.profile, "switches": desk.switches})))
 }

@@ -13,20 +13,30 @@ mod schemas;
 mod table;
 
 use super::SandboxEhr;
+use super::areas::Area;
 use super::chart::Chart;
 use super::routes::is_from_elsewhere;
 use actix_web::http::StatusCode;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde::de::DeserializeOwned;
-use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 type Ehr = web::Data<SandboxEhr>;
 type Answer = Result<HttpResponse, Problem>;
 
-/// Every route.
+/// Every route. An address refuses the methods that the table does not have for it.
 pub fn configure(routes: &mut web::ServiceConfig) {
+    let mut addresses = BTreeMap::<&str, Vec<table::Operation>>::new();
     for operation in table::operations() {
-        routes.route(operation.path, operation.route);
+        addresses.entry(operation.path).or_default().push(operation);
+    }
+    for (path, operations) in addresses {
+        let methods: Vec<&str> = operations.iter().map(|one| one.method.as_str()).collect();
+        let methods: Arc<str> = methods.join(", ").into();
+        let other = move || std::future::ready(Area::Control.allows(&methods));
+        let address = operations.into_iter().fold(web::resource(path), |address, one| address.route(one.route));
+        routes.service(address.default_service(web::to(other)));
     }
 }
 
@@ -46,7 +56,7 @@ impl actix_web::ResponseError for Problem {
     }
 
     fn error_response(&self) -> HttpResponse {
-        HttpResponse::build(self.0).json(json!({ "error": self.1 }))
+        Area::Control.says(self.0, &self.1)
     }
 }
 

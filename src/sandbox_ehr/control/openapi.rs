@@ -33,8 +33,9 @@ fn openapi(ehr: &SandboxEhr) -> Value {
         "components": {
             "schemas": schemas(),
             "responses": {"Refused": {
-                "description": "400 not understood, or not possible as things are; 403 from another site's page, or about \
-                                a server that this EHR was not started with; 404; 409 a draft changed meanwhile; 415",
+                "description": "400 not understood, out of range, or not possible as things are; 403 from another site's page, or \
+                                about a server that this EHR was not started with; 404; 405 with `Allow`; 409 a card was decided \
+                                on before, or a draft changed meanwhile; 413 a body that is too long; 415",
                 "content": content(&reference("Error")),
             }},
         },

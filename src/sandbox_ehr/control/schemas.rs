@@ -3,7 +3,7 @@
 
 use crate::sandbox_ehr::card::Indicator;
 use crate::sandbox_ehr::twin::{
-    Direction, Discovery, EmptySearch, Faults, Hook, Jku, Profile, Switches, SystemActions,
+    Direction, FAILURES, Faults, HELD_BACK, Hook, LONGEST_HEADER, LONGEST_LIST, Profile, Switches, Takes,
 };
 use serde::Serialize;
 use serde_json::{Map, Value, json};
@@ -67,32 +67,36 @@ fn behavior() -> Named {
     ]
 }
 
-/// A switch, by what it is where nothing is switched.
+/// A switch, by what it takes.
 fn switch(name: &str, plain: &Value) -> Value {
-    let mut switch = match (name, plain) {
-        ("discovery", _) => words(&[Discovery::Fetched, Discovery::TypedIn]),
-        ("jku", _) => words(&[Jku::Own, Jku::Epic, Jku::None]),
-        ("empty_search", _) => words(&[EmptySearch::Bundle, EmptySearch::Null, EmptySearch::Outcome]),
-        ("system_actions", _) => {
-            words(&[SystemActions::Ignored, SystemActions::Applied, SystemActions::ServiceRequests])
-        }
-        ("page_size", _) => or_null(&count()),
-        (_, Value::Bool(_)) => flag(),
-        (_, Value::Number(_)) => json!({"type": "integer"}),
-        (_, Value::Array(_)) => list(&text()),
-        (_, Value::Null) => or_null(&text()),
-        _ => text(),
-    };
+    let mut switch = Takes::of(name).map_or_else(anything, |takes| taken(&takes));
     // No `default`: generated clients would send it, and a change names only what is to change.
     switch["description"] = format!("In the plain profile: {plain}").into();
     switch
 }
 
+fn taken(takes: &Takes) -> Value {
+    match takes {
+        Takes::Flag => flag(),
+        Takes::Number(range) => json!({"type": "integer", "minimum": range.start(), "maximum": range.end()}),
+        Takes::Word(words) => json!({"type": "string", "enum": words}),
+        Takes::Text(letters) => json!({
+            "type": "string", "minLength": letters.start(), "maxLength": letters.end(), "pattern": "^\\P{Cc}*$",
+        }),
+        Takes::Header => json!({"type": "string", "pattern": format!("^[ -~]{{1,{LONGEST_HEADER}}}$")}),
+        Takes::Id => json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,512}$"}),
+        Takes::List(each) => json!({"type": "array", "items": taken(each), "maxItems": LONGEST_LIST}),
+        Takes::OrNull(other) => or_null(&taken(other)),
+    }
+}
+
 fn fault(name: &str) -> Value {
-    let with = |name, member| object(&[(name, object(&[(member, count())], &[]))], &[]);
+    let with = |name, member, range| object(&[(name, object(&[(member, range)], &[]))], &[]);
+    let millis = json!({"type": "integer", "minimum": HELD_BACK.start(), "maximum": HELD_BACK.end()});
+    let status = json!({"type": "integer", "minimum": FAILURES.start(), "maximum": FAILURES.end()});
     match name {
         "fhir" => json!({"oneOf": [
-            with("slow", "millis"), with("failing", "status"), {"const": "half-open"}, {"type": "null"},
+            with("slow", "millis", millis), with("failing", "status", status), {"const": "half-open"}, {"type": "null"},
         ]}),
         _ => flag(),
     }
@@ -127,9 +131,15 @@ fn calls() -> Named {
         ("medication", or_null(&text())),
     ];
     let prefetch = object(&[("key", text()), ("query", text()), ("said", text())], &[]);
-    let call = [("service", text()), ("url", text()), ("prefetch", list(&prefetch)), ("problems", list(&text()))];
-    let answered =
-        [("exchange", count()), ("status", count()), ("cards", list(&one("Card"))), ("applied", list(&one("Applied")))];
+    let call = [
+        ("service", text()),
+        ("url", text()),
+        ("prefetch", list(&prefetch)),
+        ("cards", list(&one("Card"))),
+        ("applied", list(&one("Applied"))),
+        ("problems", list(&text())),
+    ];
+    let answered = [("exchange", count()), ("status", count())];
     let pairs = list(&list(&text()));
     let response = object(&[("status", count()), ("headers", pairs.clone()), ("body", text())], &[]);
     let recorded = [
@@ -205,7 +215,7 @@ fn decisions() -> Named {
     let dismissal = [("reason", or_null(&text())), ("comment", or_null(&text()))];
     let told = json!({"oneOf": [{"type": "integer"}, {"enum": ["failed", "waits", "none"]}]});
     vec![
-        ("Acceptance", object(&[("suggestion", text())], &[("actions", places)])),
+        ("Acceptance", object(&[("suggestion", json!({"anyOf": [count(), text()]}))], &[("actions", places)])),
         ("Dismissal", object(&[], &dismissal)),
         ("Applied", object(&[("action", words(&["delete", "create", "update"])), ("reference", text())], &[])),
         (

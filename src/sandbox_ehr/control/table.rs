@@ -191,7 +191,7 @@ fn the_cards() -> Vec<Operation> {
         Operation::get("/control/cards", "cards", List("ShownCard"), "The cards on the screen, most urgent first")
             .handled(|route| route.to(cards::list)),
         Operation::post("/control/cards/{card}/accept", "accept", With("Decision"), "Does what a suggestion suggests")
-            .sends("Acceptance", |_| json!({"suggestion": "0"}))
+            .sends("Acceptance", |_| json!({"suggestion": 0}))
             .handled(|route| route.to(cards::accept)),
         Operation::post("/control/cards/{card}/dismiss", "dismiss", With("Decision"), "Dismisses a card")
             .sends("Dismissal", |_| json!({"comment": "known already"}))

@@ -12,12 +12,14 @@ mod journal;
 mod profile;
 mod reshape;
 mod switches;
+mod takes;
 
 pub use context::{Asked, Context, NotYet};
 pub use desk::{Desk, Snapshot};
 pub use draft::{Applied, Basket, DraftError, Kind, is_bare};
-pub use faults::{Faults, FhirFault};
+pub use faults::{FAILURES, Faults, FhirFault, HELD_BACK};
 pub use hook::Hook;
 pub use journal::{Direction, Journal, Recorded, Response};
 pub use profile::Profile;
 pub use switches::{Discovery, EmptySearch, Jku, Switches, SystemActions};
+pub use takes::{LONGEST_HEADER, LONGEST_LIST, Takes};

@@ -1,9 +1,9 @@
 //! Every habit of an EHR that a CDS service may meet, one switch each. The defaults are the specification's; a
 //! [`super::Profile`] sets several.
 
-use super::super::search::is_id;
-use serde::de::Error as _;
-use serde::{Deserialize, Deserializer, Serialize};
+use super::Takes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Where the services come from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +47,8 @@ pub enum SystemActions {
     ServiceRequests,
 }
 
-/// How this EHR behaves. Each member is one switch of the control API.
+/// How this EHR behaves. Each member is one switch of the control API; what comes from there goes through [`Switches::with`],
+/// which holds each to what it takes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Switches {
@@ -119,7 +120,6 @@ pub struct Switches {
     /// order-select is fired before anything is chosen: the draft has neither `intent` nor a medication.
     pub selects_before_choosing: bool,
     /// What each new draft order is called.
-    #[serde(deserialize_with = "id")]
     pub order_id: Option<String>,
     /// A single `category` of a draft order is an object and no list.
     pub order_category_as_object: bool,
@@ -138,7 +138,6 @@ pub struct Switches {
     // What a service may read.
     pub fhir_server: bool,
     /// Stands in the FHIR server's address, `/fhir/TENANT`; another one there, or none, is refused with 403.
-    #[serde(deserialize_with = "id")]
     pub tenant: Option<String>,
     pub access_token: bool,
     /// The token ends with the call.
@@ -198,6 +197,22 @@ pub struct Switches {
 }
 
 impl Switches {
+    /// The same but for these settings.
+    ///
+    /// # Errors
+    /// When a name is no switch, or its switch does not take the value; says what it takes.
+    pub fn with(&self, settings: Map<String, Value>) -> Result<Self, NotTaken> {
+        let mut all = serde_json::to_value(self)?;
+        for (name, setting) in settings {
+            let Some(takes) = Takes::of(&name) else { return Err(NotTaken::Unknown(name)) };
+            if !takes.lets(&setting) {
+                return Err(NotTaken::Value(name, takes));
+            }
+            all[name] = setting;
+        }
+        Ok(serde_json::from_value(all)?)
+    }
+
     /// Base address of the FHIR server of the page at `page`, without a final slash.
     pub fn fhir_base(&self, page: &str) -> String {
         match &self.tenant {
@@ -207,13 +222,15 @@ impl Switches {
     }
 }
 
-/// What may stand in an address.
-fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    let named = Option::<String>::deserialize(deserializer)?;
-    match named.as_deref().is_none_or(is_id) {
-        true => Ok(named),
-        false => Err(D::Error::custom("an id is of letters, digits, `-`, `.` and `_`")),
-    }
+/// Why switches are left as they are.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    #[error("`{0}` is no switch: `GET /control` names them all")]
+    Unknown(String),
+    #[error("`{0}` takes {1}")]
+    Value(String, Takes),
+    #[error(transparent)]
+    Unreadable(#[from] serde_json::Error),
 }
 
 impl Default for Switches {

@@ -14,9 +14,14 @@ use url::form_urlencoded;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Ends the session and its tokens and takes the cookie away. A page of another site cannot do so.
-pub async fn logout(state: Data<State>, request: HttpRequest, body: Bytes) -> Result<HttpResponse, Refused> {
+pub async fn logout(
+    state: Data<State>,
+    request: HttpRequest,
+    body: Result<Bytes, actix_web::Error>,
+) -> Result<HttpResponse, Refused> {
     let app = app(&state)?;
     let session = app.session(&request)?;
+    let body = body.map_err(|_| Refused::Request)?;
     if !form_urlencoded::parse(&body).any(|(name, token)| name == "token" && session.sent(&token)) {
         return Err(Refused::FromElsewhere);
     }

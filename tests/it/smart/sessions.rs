@@ -200,6 +200,8 @@ async fn a_new_launch_of_the_same_browser_ends_the_session_before_and_logging_ou
     for form in [&[][..], &[("token", "guessed")]] {
         browser.post(&logout, form).await.says(403, "belongs to another site");
     }
+    let long = "x".repeat(300_000);
+    browser.post(&logout, &[("token", &long)]).await.says(400, "This link is not whole");
     assert_eq!(with(&second).await, 200);
     let page = server.patient(&browser).await;
     let (_, token) = page.text.split_once("name=\"token\" value=\"").expect("a token");

@@ -1,6 +1,6 @@
 //! Cards on the screen: which are shown, how long, and where their links lead.
 
-use super::stage::{CARD, LAUNCH, Stage, card};
+use super::stage::{CARD, LAUNCH, SUGGESTION, Stage, card};
 use serde_json::{Value, json};
 
 async fn on_screen(stage: &Stage) -> usize {
@@ -58,10 +58,63 @@ async fn ch_175_176_reasons_of_the_card_and_of_the_house_are_offered() {
     stage.switch(json!({"own_reasons": ["house-rule"]})).await;
     let (_, drawn) = stage.form("/patients/ann/open", &[]).await;
     assert!(drawn.contains("Not now") && drawn.contains("house-rule"), "{drawn}");
-    stage.post(&format!("/control/cards/{CARD}/dismiss"), json!({"reason": "house-rule"})).await;
     let (status, _) =
         stage.send("POST", &format!("/control/cards/{CARD}/dismiss"), Some(json!({"reason": "other"}))).await;
     assert_eq!(status, 400, "nobody offered it");
+    stage.post(&format!("/control/cards/{CARD}/dismiss"), json!({"reason": "house-rule"})).await;
+}
+
+#[actix_web::test]
+async fn a_card_is_decided_on_once_and_leaves_the_screen() {
+    let action = json!({"type": "create", "description": "d", "resource": {"resourceType": "ServiceRequest"}});
+    let suggestion = json!({"label": "do", "uuid": SUGGESTION, "actions": [action]});
+    let (accept, dismiss) = (format!("/control/cards/{CARD}/accept"), format!("/control/cards/{CARD}/dismiss"));
+    for (first, body, drafts) in [(&dismiss, json!({}), 0), (&accept, json!({"suggestion": 0}), 1)] {
+        let stage = Stage::start().await;
+        stage
+            .service
+            .shows(json!({"suggestions": [suggestion], "links": [{"label": "l", "url": LAUNCH, "type": "smart"}]}));
+        stage.fire("patient-view").await;
+        for (path, odd) in [(&accept, json!({"suggestion": 7})), (&dismiss, json!({"reason": "nobody's"}))] {
+            assert_eq!(stage.send("POST", path, Some(odd)).await.0, 400, "{path}");
+            assert_eq!(on_screen(&stage).await, 1, "what is refused leaves the card");
+        }
+        stage.post(first, body).await;
+        assert_eq!(on_screen(&stage).await, 0);
+        for (path, again) in
+            [(&accept, json!({"suggestion": 0})), (&dismiss, json!({})), (&accept, json!({"suggestion": 7}))]
+        {
+            let (status, said) = stage.send("POST", path, Some(again)).await;
+            assert_eq!(status, 409, "{path}: {said}");
+            assert!(said["error"].as_str().is_some_and(|why| why.contains("before")), "{said}");
+        }
+        let form = [("card", CARD), ("suggestion", SUGGESTION)];
+        assert_eq!(stage.form("/patients/ann/decisions", &form).await.0, 409);
+        assert_eq!((stage.drafts().await.len(), stage.service.feedback().len()), (drafts, 1));
+        let link = format!("/patients/ann/launch?card={CARD}&link=0");
+        assert_eq!(stage.page(&link).await.0, 303, "a link that is still drawn still opens its app");
+        stage.fire("patient-view").await;
+        assert_eq!((on_screen(&stage).await, stage.accept().await.0), (1, 200), "a new card may be decided on");
+    }
+}
+
+#[actix_web::test]
+async fn a_suggestion_is_named_by_its_uuid_or_by_its_place_as_text_or_number() {
+    let path = format!("/control/cards/{CARD}/accept");
+    let suggestions = json!([{"label": "a", "uuid": "1", "actions": []}, {"label": "b", "uuid": "u", "actions": []}]);
+    for (suggestion, uuid) in
+        [(json!(0), "1"), (json!(1), "u"), (json!("0"), "1"), (json!("1"), "1"), (json!("u"), "u")]
+    {
+        let stage = Stage::start().await;
+        stage.service.shows(json!({ "suggestions": suggestions }));
+        stage.fire("patient-view").await;
+        for odd in [json!(2), json!(-1), json!(0.5), json!("v"), Value::Null, json!([0])] {
+            let (status, said) = stage.send("POST", &path, Some(json!({ "suggestion": odd }))).await;
+            assert!(status == 400 && said["error"].as_str().is_some_and(|why| why.contains("suggestion")), "{said}");
+        }
+        let said = stage.post(&path, json!({ "suggestion": suggestion })).await;
+        assert_eq!(said["entry"]["acceptedSuggestions"], json!([{"id": uuid}]), "{suggestion}");
+    }
 }
 
 #[actix_web::test]

@@ -86,9 +86,12 @@ async fn ch_231_a_card_that_is_ignored_is_not_reported() {
 
 #[actix_web::test]
 async fn ch_232_each_decision_is_reported() {
-    let stage = shown(json!({})).await;
+    let stage = Stage::start().await;
+    let other = "5b0f6a0e-1a4f-4d0e-9b7c-3d2a1c5e7f01";
+    stage.service.answers(200, json!({"cards": [card(json!({})), card(json!({"uuid": other}))]}));
+    stage.fire("patient-view").await;
     stage.accept().await;
-    dismiss(&stage, json!({})).await;
+    stage.post(&format!("/control/cards/{other}/dismiss"), json!({})).await;
     let outcomes: Vec<Value> = entries(&stage).iter().map(|entry| entry["outcome"].clone()).collect();
     assert_eq!(outcomes, [json!("accepted"), json!("overridden")]);
 }

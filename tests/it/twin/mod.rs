@@ -2,6 +2,8 @@
 //! every switch, every fault. The service is a small one that records what it gets ([`stage::Recorder`]).
 
 mod access;
+mod areas;
+mod bounds;
 mod cards;
 mod command;
 mod faults;

@@ -5,10 +5,10 @@ use super::stage::{CARD, Stage};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
-struct Document(Value);
+pub struct Document(pub Value);
 
 impl Document {
-    async fn of(stage: &Stage) -> Self {
+    pub async fn of(stage: &Stage) -> Self {
         Self(stage.get("/control/openapi.json").await)
     }
 
@@ -235,7 +235,7 @@ async fn guide_and_document_tell_of_the_same_requests() {
         for method in ["GET", "PUT", "POST", "DELETE", "PATCH"] {
             let known = document.iter().any(|(one, other)| one == method && other.replace(['{', '}'], "") == path);
             let (status, _) = stage.send(method, &path, None).await;
-            assert!(known || status == 404, "{method} {path}: {status}");
+            assert!(known || status == 405, "{method} {path}: {status}");
         }
     }
     assert!(stage.page("/behavior").await.1.contains("href=\"/control/openapi.json\""));

@@ -33,8 +33,11 @@ async fn answered(stage: &Stage, profile: &str) -> usize {
     let mut cards = 0;
     for hook in ["patient-view", "encounter-start", "encounter-discharge", "order-select", "order-sign"] {
         let said = stage.fire(hook).await;
-        assert_eq!(said["problems"], json!([]), "{profile} {hook}");
-        for call in said["calls"].as_array().expect("calls") {
+        let calls = said["calls"].as_array().expect("calls");
+        let fired = ["plain", "inferno"].contains(&profile) || hook == "patient-view";
+        assert!(!calls.is_empty() || !fired, "{profile} {hook}: {said}");
+        assert!(said["problems"] == json!([]) || calls.is_empty(), "{profile} {hook}: {said}");
+        for call in calls {
             assert_eq!((&call["status"], &call["problems"]), (&json!(200), &json!([])), "{profile} {hook}: {said}");
             cards += call["cards"].as_array().map_or(0, Vec::len);
         }

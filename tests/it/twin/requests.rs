@@ -52,6 +52,53 @@ async fn ch_020_a_failing_service_hinders_neither_the_user_nor_other_services() 
 }
 
 #[actix_web::test]
+async fn a_failed_call_is_told_with_its_status_and_its_exchange() {
+    let stage = Stage::start().await;
+    for (switches, repeats) in [(json!({"trailing_slash": true}), 1), (json!({"repeats": true}), 2)] {
+        stage.switch(switches).await;
+        for (status, answer) in
+            [(400, json!({})), (401, json!({})), (412, json!({})), (500, json!({})), (200, json!([]))]
+        {
+            stage.service.answers(status, answer);
+            let before = stage.service.calls().len();
+            let call = stage.fire("patient-view").await["calls"][0].clone();
+            assert_eq!(stage.service.calls().len(), before + repeats);
+            assert_eq!((&call["status"], &call["cards"], &call["applied"]), (&json!(status), &json!([]), &json!([])));
+            assert_eq!(call["problems"].as_array().map(Vec::len), Some(1), "{call}");
+            let all = stage.get("/control/exchanges?kind=call").await;
+            let last = all.as_array().and_then(|all| all.last()).expect("an exchange");
+            assert_eq!((&call["exchange"], &last["response"]["status"]), (&last["number"], &json!(status)));
+        }
+    }
+    stage
+        .put(
+            "/control/advisories",
+            json!([{"id": "a", "hook": "patient-view", "url": format!("{}/x", stage.service.base)}]),
+        )
+        .await;
+    stage.switch(json!({"production": true, "discovery": "typed-in"})).await;
+    let call = stage.fire("patient-view").await["calls"][0].clone();
+    assert!(call["exchange"].is_u64() && call.get("status").is_none() && call["cards"] == json!([]), "{call}");
+}
+
+#[actix_web::test]
+async fn a_round_in_which_nobody_was_called_says_so() {
+    let stage = Stage::start().await;
+    let fire = |body: Value| stage.post("/control/fire", body);
+    let said = fire(json!({"hook": "patient-view", "service": "patient-veiw"})).await;
+    assert_eq!(said["calls"], json!([]));
+    assert!(said["problems"][0].as_str().is_some_and(|why| why.contains("no service named so")), "{said}");
+    assert_eq!(fire(json!({"hook": "patient-view", "service": "patient-view"})).await["problems"], json!([]));
+    stage.switch(json!({"hooks": ["encounter-start"]})).await;
+    let said = fire(json!({"hook": "patient-view"})).await;
+    assert!(said["problems"][0].as_str().is_some_and(|why| why.contains("`hooks`")), "{said}");
+    stage.switch(json!({"hooks": []})).await;
+    stage.service.lists(json!([]));
+    let said = fire(json!({"hook": "patient-view"})).await;
+    assert!(said["problems"][0].as_str().is_some_and(|why| why.contains("no service is listed")), "{said}");
+}
+
+#[actix_web::test]
 async fn ch_042_047_a_call_is_a_post_of_json_to_the_base_with_its_path() {
     let stage = Stage::start().await;
     stage.fire("patient-view").await;
@@ -65,7 +112,7 @@ async fn ch_042_047_a_call_is_a_post_of_json_to_the_base_with_its_path() {
 async fn ch_043_an_empty_list_is_no_error() {
     let stage = Stage::start().await;
     stage.service.lists(json!([]));
-    assert_eq!(stage.fire("patient-view").await, json!({"calls": [], "problems": []}));
+    assert_eq!(stage.fire("patient-view").await["calls"], json!([]));
     assert_eq!(stage.get("/control/services").await["servers"][0]["services"], json!([]));
 }
 
@@ -121,7 +168,7 @@ async fn ch_053_136_without_a_server_there_is_no_token_and_without_a_token_no_me
 async fn ch_056_a_hook_that_this_ehr_does_not_fire_reaches_nobody_and_is_no_error() {
     let stage = Stage::start().await;
     stage.switch(json!({"hooks": ["encounter-start"]})).await;
-    assert_eq!(stage.fire("patient-view").await, json!({"calls": [], "problems": []}));
+    assert_eq!(stage.fire("patient-view").await["calls"], json!([]));
     assert!(stage.service.all().is_empty());
     stage.fire("encounter-start").await;
     assert_eq!(stage.service.calls().len(), 1);
