@@ -224,14 +224,14 @@ async fn the_demo_registers_our_own_app_whose_keys_the_server_publishes() {
 async fn a_patient_at_no_risk_gives_no_cards_and_says_so() {
     let page = Page::start().await;
     let answer = page.open(CHILD, "").await;
-    assert!(answer.contains("No cards.") && !answer.contains("<article"), "{answer}");
+    assert!(answer.contains("No cards came back.") && !answer.contains("<article"), "{answer}");
 }
 
 #[actix_web::test]
 async fn opening_a_chart_in_the_past_answers_as_of_then() {
     let page = Page::start().await;
     let young = page.open(ELDERLY, "1975-06-01").await;
-    assert!(young.contains("No cards."), "{young}");
+    assert!(young.contains("No cards came back."), "{young}");
     assert!(young.contains("org.prodrome.as-of") && young.contains("1975-06-01T23:59:59Z"), "{young}");
 }
 

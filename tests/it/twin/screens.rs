@@ -1,6 +1,6 @@
 //! The screens, as a browser without scripts loads them.
 
-use super::stage::{CARD, Stage};
+use super::stage::{CARD, Stage, card};
 use serde_json::json;
 
 const SCREENS: [&str; 8] =
@@ -128,4 +128,45 @@ async fn forms_of_other_sites_change_nothing() {
         assert_eq!(request.send_form(&form).await.expect("an answer").status(), 403, "{path}");
     }
     assert!(stage.drafts().await.is_empty() && stage.get("/control").await["profile"] == "plain");
+}
+
+#[actix_web::test]
+async fn several_cards_are_counted_and_all_but_the_first_are_folded_to_summary_and_buttons() {
+    let stage = Stage::start().await;
+    let one = card(json!({"summary": "first", "detail": "all of the first", "indicator": "warning"}));
+    stage.service.answers(200, json!({"cards": [one]}));
+    let (_, text) = stage.form("/patients/ann/open", &[]).await;
+    assert!(!text.contains("class=\"jumps\"") && !text.contains("class=\"more\""), "{text}");
+    let other = card(json!({"uuid": "another", "summary": "second", "detail": "all of the second"}));
+    stage.service.answers(200, json!({"cards": [other, one]}));
+    let (_, text) = stage.form("/patients/ann/open", &[]).await;
+    let (jumps, cards) = text.split_once("</nav>").expect("the way to each card");
+    assert!(jumps.contains("2 cards") && jumps.contains("href=\"#card-another\""), "{jumps}");
+    let (first, second) = cards.split_once("id=\"card-another\"").expect("the less urgent card");
+    assert!(first.contains(&format!("id=\"card-{CARD}\"")) && first.contains("all of the first"), "{first}");
+    assert!(!first.contains("class=\"more\"") && second.contains("<details class=\"more\">"), "{second}");
+    assert!(second.contains("all of the second") && second.contains("class=\"suggest") && second.contains("Dismiss"));
+}
+
+#[actix_web::test]
+async fn no_cards_are_no_all_clear_and_a_drug_without_a_code_is_named_as_a_reason() {
+    let stage = Stage::start().await;
+    let orders = "/patients/ann/do/orders";
+    let said = async |code: &str| {
+        stage
+            .form(&format!("{orders}/add"), &[("kind", "MedicationRequest"), ("text", "Warfarin 5 mg"), ("code", code)])
+            .await;
+        let (_, said) = stage.form(&format!("{orders}/fire"), &[("hook", "order-select")]).await;
+        let drafts = stage.drafts().await;
+        for draft in drafts {
+            let name = format!("MedicationRequest/{}", draft["id"].as_str().expect("an id"));
+            stage.form(&format!("{orders}/remove"), &[("draft", &name)]).await;
+        }
+        said
+    };
+    let uncoded = said("").await;
+    assert!(uncoded.contains("No cards came back.") && uncoded.contains("A drug without a code"), "{uncoded}");
+    let coded = said("http://www.nlm.nih.gov/research/umls/rxnorm|855332").await;
+    assert!(coded.contains("No cards came back.") && !coded.contains("without a code"), "{coded}");
+    assert!(!coded.contains("nothing worth saying"), "{coded}");
 }
