@@ -13,7 +13,7 @@ mod profile;
 mod reshape;
 mod switches;
 
-pub use context::{Asked, Context, NotYet};
+pub use context::{Asked, Context, NotYet, visit_of};
 pub use desk::{Desk, Snapshot};
 pub use draft::{Applied, Basket, DraftError, Kind, is_bare};
 pub use faults::{Faults, FhirFault};

@@ -338,3 +338,16 @@ pub(super) async fn database(page: &Page) -> sqlx::AnyPool {
     let url = format!("sqlite:{}", page.folder.path().join("prodrome.sqlite").display());
     sqlx::AnyPool::connect(&url).await.expect("a second connection")
 }
+
+#[actix_web::test]
+async fn a_discharge_is_that_of_the_latest_stay_in_hospital_as_of_its_last_day() {
+    let page = Page::start().await;
+    let at = format!("/patients/{ELDERLY}/do/discharge");
+    let screen = page.get(&at).await.text;
+    assert!(screen.contains("ended on 2025-02-23"), "{screen}");
+    let said = page.submit(&format!("{at}/fire"), &[("hook", "encounter-discharge")]).await.text;
+    for part in ["ea00034e233", "2025-02-23T23:59:59Z", "readmission-risk"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("ea00034e236"), "nothing later is sent");
+}

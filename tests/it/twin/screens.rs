@@ -40,7 +40,7 @@ async fn orders_are_drafted_selected_reviewed_signed_and_dispatched() {
     }
     assert_eq!(stage.form(&format!("{orders}/sign"), &[]).await.0, 303);
     let (_, text) = stage.page(orders).await;
-    assert!(text.contains("Signed: ServiceRequest/") && text.contains("No drafts."), "{text}");
+    assert!(text.contains("Signed: HbA1c &lt;b&gt;") && text.contains("No drafts."), "{text}");
     let dispatch = [("hook", "order-dispatch"), ("performer", "Organization/laboratory")];
     stage.form(&format!("{orders}/fire"), &dispatch).await;
     assert_eq!(stage.service.last().body["hook"], "order-dispatch");
@@ -128,6 +128,93 @@ async fn forms_of_other_sites_change_nothing() {
         assert_eq!(request.send_form(&form).await.expect("an answer").status(), 403, "{path}");
     }
     assert!(stage.drafts().await.is_empty() && stage.get("/control").await["profile"] == "plain");
+}
+
+const PENICILLIN: &str = "http://snomed.info/sct|91936005";
+
+#[actix_web::test]
+async fn what_a_screen_records_is_given_by_the_fhir_server_after_its_hook_and_told_on_that_screen_alone() {
+    let stage = Stage::start().await;
+    stage.switch(json!({"revokes_tokens": false})).await;
+    let token = stage.fired("patient-view").await["fhirAuthorization"]["access_token"].clone();
+    let token = token.as_str().expect("a token").to_owned();
+    let count = async |query: &str| stage.fhir(query, &token).await.1["total"].as_u64().expect("a total");
+    for (screen, kind, hook, query, fields, told) in [
+        (
+            "allergies",
+            "AllergyIntolerance",
+            "allergyintolerance-create",
+            "AllergyIntolerance?patient=ann",
+            vec![("code", PENICILLIN)],
+            "Recorded: Allergy to penicillin",
+        ),
+        (
+            "problems",
+            "Condition",
+            "problem-list-item-create",
+            "Condition?patient=ann&code=59621000",
+            vec![("code", "essential hypertension"), ("text", "high pressure")],
+            "Recorded: high pressure",
+        ),
+        (
+            "appointment",
+            "Appointment",
+            "appointment-book",
+            "Appointment?patient=ann",
+            vec![("text", "visit"), ("when", "2030-05-06T09:30")],
+            "Booked: visit, 2030-05-06 09:30 UTC",
+        ),
+    ] {
+        let at = format!("/patients/ann/do/{screen}");
+        let form: Vec<_> = [("kind", kind)].into_iter().chain(fields).collect();
+        assert_eq!(stage.form(&format!("{at}/add"), &form).await.0, 303, "{screen}");
+        assert_eq!(count(query).await, 0, "{screen}: a draft is no part of the chart");
+        let (_, said) = stage.form(&format!("{at}/fire"), &[("hook", hook)]).await;
+        assert!(said.contains("Part of the chart") && said.contains("data-replaces=\"#basket\""), "{said}");
+        assert_eq!(stage.service.last().body["hook"], hook);
+        assert_eq!(count(query).await, 1, "{screen}: {query}");
+        let (_, text) = stage.page(&at).await;
+        assert!(text.contains(told) && text.contains("No drafts."), "{screen}: {text}");
+        for other in SCREENS.iter().filter(|other| **other != screen) {
+            let (_, text) = stage.page(&format!("/patients/ann/do/{other}")).await;
+            assert!(!text.contains(told), "{other} tells of {screen}");
+        }
+    }
+    let order = [("kind", "ServiceRequest"), ("text", "a test")];
+    stage.form("/patients/ann/do/orders/add", &order).await;
+    stage.form("/patients/ann/do/orders/sign", &[]).await;
+    let dispatch = [("hook", "order-dispatch"), ("performer", "Organization/laboratory")];
+    stage.form("/patients/ann/do/orders/fire", &dispatch).await;
+    let dispatched = stage.service.last().body["context"]["dispatchedOrders"].clone();
+    assert_eq!(dispatched.as_array().map(Vec::len), Some(1), "orders alone are dispatched: {dispatched}");
+}
+
+#[actix_web::test]
+async fn each_screen_offers_its_own_codes_and_refuses_what_is_none() {
+    let stage = Stage::start().await;
+    for (screen, kind, own) in [
+        ("orders", "MedicationRequest", "|849574"),
+        ("problems", "Condition", "|44054006"),
+        ("allergies", "AllergyIntolerance", "|91936005"),
+        ("appointment", "Appointment", "|185349003"),
+    ] {
+        let at = format!("/patients/ann/do/{screen}");
+        let (_, text) = stage.page(&at).await;
+        let offered = text.split_once("<datalist").expect("choices").1;
+        assert!(offered.contains(own) && !text.contains("placeholder=\"http://loinc.org"), "{screen}: {text}");
+        for wrong in ["garbage", "http://loinc.org", "loinc|4548-4", "http://loinc.org|", "http://a b|c", "|4548-4"] {
+            let form = [("kind", kind), ("text", "x"), ("code", wrong)];
+            let (status, said) = stage.form(&format!("{at}/add"), &form).await;
+            assert!(status == 400 && said.contains("neither `system|code`"), "{screen}, {wrong}: {status}");
+        }
+        let (status, said) = stage.form(&format!("{at}/add"), &[("kind", kind), ("text", " ")]).await;
+        assert!(status == 400 && said.contains("Say what it is"), "{screen}");
+    }
+    for wrong in ["tomorrow", "2030-05-06", "9999-12-31T23:59"] {
+        let form = [("kind", "Appointment"), ("text", "x"), ("when", wrong)];
+        assert_eq!(stage.form("/patients/ann/do/appointment/add", &form).await.0, 400, "{wrong}");
+    }
+    assert!(stage.drafts().await.is_empty());
 }
 
 #[actix_web::test]
