@@ -43,7 +43,7 @@ async function signs(story, page, ehr) {
   const signed = page.getByText('Signed: ');
   await signed.waitFor();
   const names = await signed.textContent();
-  story.check(names.includes('MedicationRequest/') && names.includes('ServiceRequest/'), `both are signed. ${names}`);
+  story.check(names.includes(DRUG) && names.includes('Creatinine'), `both are signed. ${names}`);
   const told = await latest(page, ehr, '/order-outlook/feedback');
   const [entry] = told.request.feedback;
   story.check(told.status === 200 && entry.outcome === 'accepted' && entry.acceptedSuggestions.length === 1, 'the EHR reported one suggestion accepted');

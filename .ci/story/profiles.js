@@ -132,7 +132,7 @@ async function callsNobody(story, page, ehr, profile) {
 async function selectsTooEarly(story, page, ehr, profile) {
   await page.goto(`${ehr}/patients/${ORDERS}/do/orders`);
   const said = await page.locator('#answer .empty').textContent();
-  story.check(said.includes('No cards.'), `${profile}: entering the order screen asks at once, and gets no cards`);
+  story.check(said.includes('No cards came back.'), `${profile}: entering the order screen asks at once, and gets no cards`);
   await story.whole(page, page.locator('.columns'), `8-${profile}-orders`);
   const { request } = await latest(page, ehr, '/order-outlook', 'order-select');
   const { type, entry: [{ resource }] } = request.context.draftOrders;

@@ -1,6 +1,6 @@
-// The risks of a chart, in TypeScript without packages (Node 22.18 and later run it as it is).
-// TOKEN: an access token, where the server asks for one.
-//   node assess.mts [BASE] [CHART]
+// The risks of a chart, in TypeScript without packages. TOKEN: an access token, where the server asks for one.
+//   node assess.mts [BASE] [CHART]      Node 22.18 and later
+//   npx tsx assess.mts [BASE] [CHART]   Node before that
 import { readFile } from "node:fs/promises";
 
 interface Extension {

@@ -42,7 +42,7 @@ pub struct Facts {
     pub subject: Option<Box<str>>,
 }
 
-const STARTS: [&str; 9] = [
+const STARTS: [&str; 10] = [
     "effectiveDateTime",
     "authoredOn",
     "performedDateTime",
@@ -50,6 +50,7 @@ const STARTS: [&str; 9] = [
     "recordedDate",
     "occurrenceDateTime",
     "started",
+    "start",
     "date",
     "issued",
 ];
@@ -76,7 +77,9 @@ impl Facts {
                 .filter_map(|part| Some((text(&part["code"]["coding"][0]["code"])?, reading(&part["valueQuantity"])?)))
                 .collect(),
             medication: text(&resource["medicationReference"]["reference"]),
-            subject: text(&resource["subject"]["reference"]).or_else(|| text(&resource["patient"]["reference"])),
+            subject: text(&resource["subject"]["reference"])
+                .or_else(|| text(&resource["patient"]["reference"]))
+                .or_else(|| list(&resource["participant"]).find_map(patient_among)),
         }
     }
 
@@ -118,6 +121,11 @@ fn first(value: &Value) -> &Value {
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
+}
+
+/// Of an appointment: the patient who takes part.
+fn patient_among(participant: &Value) -> Option<Box<str>> {
+    text(&participant["actor"]["reference"]).filter(|actor| actor.starts_with("Patient/"))
 }
 
 fn text(value: &Value) -> Option<Box<str>> {

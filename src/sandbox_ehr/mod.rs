@@ -11,6 +11,7 @@ mod chart;
 mod control;
 mod deciding;
 mod decisions;
+mod entry;
 mod facts;
 mod fhir;
 mod hook_call;

@@ -2,17 +2,20 @@
 
 use super::SandboxEhr;
 use super::chart::Chart;
+use super::entry::Entry;
 use super::hook_call::{self, Manner, Wanted};
 use super::pages::{self, Drawing, Opening, Screen};
 use super::routes::{is_from_elsewhere, no_such_patient, page, wants_part};
-use super::twin::{Asked, Faults, FhirFault, Hook, Kind, Profile};
+use super::search::Record;
+use super::twin::{Asked, Faults, FhirFault, Hook, Kind, Profile, Snapshot, visit_of};
 use crate::platform::clock;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, web};
 use awc::Client;
-use maud::Markup;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use maud::{Markup, html};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 type Ehr = web::Data<SandboxEhr>;
 
@@ -47,8 +50,19 @@ fn shown(ehr: &SandboxEhr, place: &(String, String), status: u16, answer: Option
     let Some(chart) = ehr.chart(&place.0) else { return no_such_patient() };
     let Some(screen) = Screen::parse(&place.1) else { return no_such_screen() };
     let desk = ehr.desk().snapshot(&chart.id);
-    let opening = Opening { now: clock::now(), as_of: None };
-    page(status, &pages::screen(screen, chart, opening, &desk.drafts, &desk.signed, answer))
+    let as_of = Some(chart).filter(|_| screen == Screen::Discharge).and_then(|chart| discharge_day(chart, &desk));
+    page(status, &pages::screen(screen, chart, Opening { now: clock::now(), as_of }, &desk, answer))
+}
+
+/// The day on which the visit ended that a discharge is about; `None`: today, or not known.
+fn discharge_day(chart: &Chart, desk: &Snapshot) -> Option<Date> {
+    let record = Record { chart, beside: &[], until: None };
+    let visit = match &desk.encounter {
+        Some(chosen) => record.of_type("Encounter").find(|visit| *visit.id == **chosen),
+        None => visit_of(Hook::EncounterDischarge, &record),
+    };
+    let day = visit?.facts.end?.to_zoned(TimeZone::UTC).date();
+    Some(day).filter(|day| *day < clock::now().to_zoned(TimeZone::UTC).date())
 }
 
 /// Some EHRs fire order-select here already.
@@ -60,59 +74,28 @@ async fn show(ehr: Ehr, client: web::Data<Client>, place: Place) -> HttpResponse
     };
     match ehr.chart(&place.0).filter(|_| early) {
         Some(chart) => {
-            let said = fired(&ehr, &client, chart, Hook::OrderSelect, Asked::default()).await;
+            let said = match fired(&ehr, &client, chart, Hook::OrderSelect, Asked::default()).await {
+                Ok(said) | Err(said) => said,
+            };
             shown(&ehr, &place, 200, Some(&said))
         }
         None => shown(&ehr, &place, 200, None),
     }
 }
 
-#[derive(Deserialize)]
-struct NewDraft {
-    kind: String,
-    text: String,
-    #[serde(default)]
-    code: String,
-}
-
-impl NewDraft {
-    /// A resource of a few words, and a code where one was given as `system|code`.
-    fn resource(&self) -> Value {
-        let mut concept = json!({ "text": self.text.trim() });
-        if let Some((system, code)) = self.code.trim().split_once('|').filter(|(_, code)| !code.is_empty()) {
-            concept["coding"] = match system {
-                "" => json!([{ "code": code }]),
-                system => json!([{"system": system, "code": code}]),
-            };
-        }
-        let mut resource = json!({ "resourceType": self.kind });
-        match self.kind.as_str() {
-            "MedicationRequest" => resource["medicationCodeableConcept"] = concept,
-            "Appointment" => {
-                resource["description"] = self.text.trim().into();
-                resource["serviceType"] = json!([concept]);
-            }
-            "DeviceRequest" => resource["codeCodeableConcept"] = concept,
-            "NutritionOrder" => resource["oralDiet"] = json!({ "type": [concept] }),
-            _ => resource["code"] = concept,
-        }
-        resource
-    }
-}
-
-async fn add(ehr: Ehr, place: Place, form: web::Form<NewDraft>, request: HttpRequest) -> HttpResponse {
-    let here =
-        Screen::parse(&place.1).is_some_and(|screen| screen.drafted().iter().any(|(kind, _)| *kind == form.kind));
+async fn add(ehr: Ehr, place: Place, form: web::Form<Entry>, request: HttpRequest) -> HttpResponse {
     if is_from_elsewhere(&request) {
         return elsewhere();
     }
-    if ehr.chart(&place.0).is_none() || !here {
+    let drafted = |screen: &Screen| screen.drafted().iter().any(|(kind, _)| *kind == form.kind);
+    let Some(screen) = Screen::parse(&place.1).filter(|screen| ehr.chart(&place.0).is_some() && drafted(screen)) else {
         return no_such_screen();
-    }
-    let added = ehr.desk().add_draft(&place.0, form.resource());
+    };
+    let entry = form.resource(screen).map_err(|why| why.to_string());
+    let added = entry.and_then(|draft| ehr.desk().add_draft(&place.0, draft).map_err(|why| why.to_string()));
     match added {
         Ok(_) => back(&place),
-        Err(why) => shown(&ehr, &place, 400, Some(&pages::failure(&why.to_string()))),
+        Err(why) => shown(&ehr, &place, 400, Some(&pages::failure(&why))),
     }
 }
 
@@ -167,21 +150,45 @@ async fn fire(
     let Some(chart) = ehr.chart(&place.0) else { return no_such_patient() };
     let Some(hook) = Hook::parse(&form.hook) else { return no_such_screen() };
     let asked = Asked { performer: form.performer.clone(), tasks: true, ..Asked::default() };
-    let answer = fired(&ehr, &client, chart, hook, asked).await;
+    let answer = match fired(&ehr, &client, chart, hook, asked).await {
+        Ok(said) => {
+            let entered = enter(&ehr, chart, &place, wants_part(&request));
+            html! { @if let Some(entered) = entered { (entered) } (said) }
+        }
+        Err(problem) => problem,
+    };
     if wants_part(&request) { page(200, &answer) } else { shown(&ehr, &place, 200, Some(&answer)) }
 }
 
-/// Fires a hook: what the services said.
-async fn fired(ehr: &SandboxEhr, client: &Client, chart: &Chart, hook: Hook, asked: Asked) -> Markup {
-    let wanted = Wanted { hook, manner: Manner { asked, ..Manner::default() }, service: None };
+/// What was drafted on a screen whose hook is about recording it becomes part of the chart once services had their say.
+fn enter(ehr: &SandboxEhr, chart: &Chart, place: &(String, String), in_part: bool) -> Option<Markup> {
+    let screen = Screen::parse(&place.1)?;
+    let kind = screen.enters()?;
+    let (entered, desk) = {
+        let mut desk = ehr.desk();
+        let entered = desk.basket_mut(&chart.id).enter(kind);
+        (entered, desk.snapshot(&chart.id))
+    };
+    let basket = in_part.then(|| pages::basket(screen, chart, &desk));
+    Some(pages::entered(screen, entered.len(), basket.as_ref())).filter(|_| !entered.is_empty())
+}
+
+/// Fires a hook: what the services said, or why it could not be fired.
+async fn fired(ehr: &SandboxEhr, client: &Client, chart: &Chart, hook: Hook, asked: Asked) -> Result<Markup, Markup> {
+    let as_of = match hook {
+        Hook::EncounterDischarge => discharge_day(chart, &ehr.desk().snapshot(&chart.id)),
+        _ => None,
+    };
+    let until = as_of.map(|_| Opening { now: clock::now(), as_of }.moment());
+    let wanted = Wanted { hook, manner: Manner { as_of, until, asked, ..Manner::default() }, service: None };
     let own_reasons = ehr.desk().switches.own_reasons.clone();
     match hook_call::fire(ehr, client, chart, &wanted).await {
         Ok(round) => {
             let drawing =
                 Drawing { patient: &chart.id, page_base: &ehr.page_base, ready_made: None, own_reasons: &own_reasons };
-            pages::calls(&drawing, &round)
+            Ok(pages::calls(&drawing, &round))
         }
-        Err(error) => pages::failure(&error.to_string()),
+        Err(error) => Err(pages::failure(&error.to_string())),
     }
 }
 

@@ -15,7 +15,7 @@ pub struct Row {
     /// FHIR issue type.
     pub issue: &'static str,
     /// What happened.
-    when: &'static str,
+    pub when: &'static str,
     /// What the caller or the operator can do.
     remedy: &'static str,
 }

@@ -4,7 +4,7 @@
 use super::cds_hooks::{call, discovery, feedback};
 use super::credentials::{authenticate, authenticate_discovery};
 use super::fhir::access::authorize;
-use super::fhir::{batch, capability, openapi, operations as api_operations};
+use super::fhir::{batch, capability, docs, openapi, operations as api_operations};
 use super::jwks;
 use super::operations::{health, metrics};
 use super::problem::Problem;
@@ -35,8 +35,8 @@ pub fn routes(config: &mut ServiceConfig) {
         .service(read("/fhir/.well-known/smart-configuration", capability::smart_configuration))
         .service(read("/fhir/OperationDefinition/{code}", capability::operation_definition))
         .service(read("/openapi.json", openapi::document))
-        .service(read("/docs", openapi::page))
-        .service(read("/docs/style.css", openapi::style))
+        .service(read("/docs", docs::page))
+        .service(read("/docs/style.css", docs::style))
         // EHRs that give tokens to us.
         .service(read("/.well-known/jwks.json", jwks::jwks))
         // Browsers of clinicians.

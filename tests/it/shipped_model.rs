@@ -112,3 +112,22 @@ async fn a_chart_in_the_past_is_predicted_and_answered_alike() {
     }
     assert!(cards_seen > 0, "no chart of that year gives a card: nothing was compared");
 }
+
+#[actix_web::test]
+async fn the_example_chart_of_the_api_gets_estimates() {
+    let app = TestApp::builder().shipped_model().setting("ENGINE__DEADLINE", "60 s").start().await;
+    let chart = std::fs::read_to_string("examples/api/chart.json").expect("the example");
+    let chart: Value = serde_json::from_str(&chart).expect("JSON");
+    let body = json!({"resourceType": "Parameters", "parameter": [
+        {"name": "as-of", "valueDate": "2019-12-31"}, {"name": "chart", "resource": chart}]});
+    let answer = app.post("/fhir/$assess-risk", body.to_string()).await;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let bundle = answer.json();
+    let risks = bundle["entry"].as_array().expect("entries").iter().map(|entry| &entry["resource"]);
+    let predictions = risks.filter_map(|one| one["prediction"].as_array()).flatten();
+    let shown = predictions.filter(|one| one["probabilityDecimal"].is_number());
+    let outcomes: Vec<&str> = shown.filter_map(|one| one["outcome"]["text"].as_str()).collect();
+    assert!(outcomes.len() > 10 && outcomes.contains(&"chronic kidney disease"), "{outcomes:?}");
+    let evidence = bundle.to_string();
+    assert!(evidence.contains("\"basis\""), "no estimate says what moved it");
+}

@@ -46,11 +46,13 @@ pub enum ParameterError {
     Patient,
     #[error("`as-of` must be a date, or a date and time with its offset, that is not in the future")]
     AsOf,
-    #[error("`phenotype` must be a code")]
+    #[error("`phenotype` must be a `valueCode`, and there are at most 200")]
     Phenotype,
     #[error("`encoding` must be the code base64 or decimal")]
     Encoding,
-    #[error("a `phenotype` is not known to the model of this server: see its model card")]
+    #[error(
+        "a `phenotype` is not known to the model of this server: GET /fhir/OperationDefinition/assess-risk lists them"
+    )]
     UnknownPhenotype,
     #[error("say whose chart: send `chart`, or name a `patient` with a token that has leave to read")]
     NoChart,
@@ -141,8 +143,7 @@ pub fn read_parameters(body: &[u8], phenotypes: bool, now: Timestamp) -> Result<
                 dated = true;
             }
             "phenotype" if phenotypes && asked.request.phenotypes.len() < MOST_PHENOTYPES => {
-                let code = parameter.value_code.or(parameter.value_string);
-                asked.request.phenotypes.push(code.ok_or(ParameterError::Phenotype)?);
+                asked.request.phenotypes.push(parameter.value_code.ok_or(ParameterError::Phenotype)?);
             }
             "phenotype" if phenotypes => return Err(ParameterError::Phenotype),
             "encoding" if !phenotypes => match parameter.value_code.as_deref() {
@@ -247,6 +248,7 @@ mod tests {
             ),
             (json!([{"name": "patient", "valueId": "../x"}]), ParameterError::Patient),
             (json!([{"name": "phenotype"}]), ParameterError::Phenotype),
+            (json!([{"name": "phenotype", "valueString": "ckd"}]), ParameterError::Phenotype),
             (json!([{"name": 7}]), ParameterError::NotParameters),
             (json!({}), ParameterError::NotParameters),
         ] {

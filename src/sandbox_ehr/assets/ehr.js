@@ -21,6 +21,11 @@ document.addEventListener("submit", async (event) => {
     // A problem comes as a whole page: show what it says.
     const said = page.querySelector("#content") ?? page.body;
     part.replaceChildren(...said.childNodes);
+    // What else the answer changed.
+    for (const piece of part.querySelectorAll("[data-replaces]")) {
+      document.querySelector(piece.dataset.replaces)?.replaceChildren(...piece.childNodes);
+      piece.remove();
+    }
   } catch {
     part.textContent = "The page's server does not answer. Is the demo still running?";
   }

@@ -25,11 +25,35 @@ pub fn calls(drawing: &Drawing, round: &Round) -> Markup {
         @if round.calls.is_empty() && round.problems.is_empty() {
             p .empty { strong { "Nobody was called." } " No service wants to know of this, or this EHR does not fire the hook." }
         }
-        @for call in &round.calls { (one(drawing, call)) }
+        (jumps(round))
+        @for call in &round.calls { (one(drawing, call, first_card(round))) }
     }
 }
 
-fn one(drawing: &Drawing, call: &Call) -> Markup {
+/// The cards of a round, as they are drawn.
+fn cards(round: &Round) -> impl Iterator<Item = &Card> {
+    round.calls.iter().filter_map(|call| call.outcome.as_ref().ok()).flat_map(|exchange| sorted(&exchange.cards))
+}
+
+/// The card that is drawn in full; the others are folded.
+fn first_card(round: &Round) -> Option<&str> {
+    cards(round).next().map(|card| &*card.key)
+}
+
+/// How many cards there are, and the way to each, since all but the first may be out of sight.
+fn jumps(round: &Round) -> Markup {
+    let cards: Vec<&Card> = cards(round).collect();
+    html! {
+        @if cards.len() > 1 {
+            nav .jumps aria-label="Cards" {
+                strong { (cards.len()) " cards" }
+                ol { @for card in cards { li { a href={ "#card-" (card.key) } { (card.summary) } } } }
+            }
+        }
+    }
+}
+
+fn one(drawing: &Drawing, call: &Call, first: Option<&str>) -> Markup {
     let exchange = call.outcome.as_ref().ok();
     let ready_made = match (drawing.ready_made, exchange) {
         (Some(rest), _) => format!(
@@ -49,15 +73,30 @@ fn one(drawing: &Drawing, call: &Call) -> Markup {
                     @if let Some(cache) = &exchange.cache { " " span .tag { "cache " (cache) } }
                 }
                 @if exchange.cards.is_empty() {
-                    p .empty { strong { "No cards." } " The service has nothing worth saying about this patient." }
+                    p .empty {
+                        strong { "No cards came back." }
+                        @if names_drug_without_code(&call.body) { " A drug without a code may not be recognised." }
+                    }
                 }
                 @for problem in &exchange.problems { p .note { (problem) } }
-                @for card in sorted(&exchange.cards) { (drawn(drawing, card)) }
+                @for card in sorted(&exchange.cards) { (drawn(drawing, card, first == Some(&*card.key))) }
                 @for change in &call.applied { p .note { "Changed by the service: " (change.action) " " code { (change.reference) } } }
             }
         }
         (inspector(&sent, exchange))
     }
+}
+
+/// Whether a request is about a drug that only words name.
+fn names_drug_without_code(body: &str) -> bool {
+    let request: Value = serde_json::from_str(body).unwrap_or_default();
+    let bundles = ["draftOrders", "medications"].map(|name| request["context"][name]["entry"].as_array().cloned());
+    bundles.into_iter().flatten().flatten().any(|entry| {
+        let order = &entry["resource"];
+        let coded = order["medicationReference"].is_object()
+            || order["medicationCodeableConcept"]["coding"].as_array().is_some_and(|codes| !codes.is_empty());
+        order["resourceType"] == "MedicationRequest" && !coded
+    })
 }
 
 fn title(service: &Service) -> &str {
@@ -70,12 +109,13 @@ fn sorted(cards: &[Card]) -> Vec<&Card> {
     cards
 }
 
-fn drawn(drawing: &Drawing, card: &Card) -> Markup {
+/// A card with what can be done about it; one that is not `open` has its detail folded.
+fn drawn(drawing: &Drawing, card: &Card, open: bool) -> Markup {
     let (patient, key) = (drawing.patient, &*card.key);
     let place = format!("decision-{key}");
     html! {
-        article .card .(card.indicator.word()) {
-            (card_said(card))
+        article .card .(card.indicator.word()) id={ "card-" (key) } {
+            @if open { (card_said(card)) } @else { (card_folded(card)) }
             p .source {
                 "Source: "
                 @match card.source.url.as_deref().filter(|url| is_web_address(url)) {
@@ -96,8 +136,23 @@ fn drawn(drawing: &Drawing, card: &Card) -> Markup {
 
 /// What a card says, without anything to do about it.
 pub(super) fn card_said(card: &Card) -> Markup {
+    html! { (card_head(card)) (card_detail(card)) }
+}
+
+/// The same with the detail to be opened.
+fn card_folded(card: &Card) -> Markup {
     html! {
-        header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } }
+        (card_head(card))
+        @if card.detail.is_some() { details .more { summary { "What it says" } (card_detail(card)) } }
+    }
+}
+
+fn card_head(card: &Card) -> Markup {
+    html! { header { span .indicator { (card.indicator.word()) } h3 { (card.summary) } } }
+}
+
+fn card_detail(card: &Card) -> Markup {
+    html! {
         @match (&card.detail, card.plain_detail) {
             (Some(detail), true) => div .detail .plain { (detail) },
             (Some(detail), false) => div .detail { (rendered(detail)) },

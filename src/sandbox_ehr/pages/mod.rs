@@ -2,6 +2,7 @@
 
 mod behavior;
 mod chart;
+mod choices;
 mod decision_support;
 mod exchanges;
 mod frame;
@@ -19,4 +20,4 @@ pub use exchanges::{exchange, exchanges};
 pub use frame::{frame, problem};
 pub use patients::patients;
 pub use time_machine::{journey, moment, time_machine};
-pub use workflow::{Screen, screen};
+pub use workflow::{Screen, basket, entered, screen};

@@ -156,7 +156,7 @@ pub fn moment(chart: &Chart, moment: &Moment) -> Markup {
             a href={ "/patients/" (chart.id) "?as-of=" (moment.day) } { "Open the chart as of this day" }
         }
         @for fault in faults { (failure(fault)) }
-        @if told.is_empty() && faults.is_empty() { p .empty { strong { "No cards." } " Nothing worth saying at that time." } }
+        @if told.is_empty() && faults.is_empty() { p .empty { strong { "No cards came back." } } }
         @for one in told { article .card .(one.card.indicator.word()) { (card_said(&one.card)) p .source { "Source: " (one.card.source.label) } } }
     }
 }

@@ -1,7 +1,7 @@
 //! The screens of a workflow: what the clinician is about to do, the drafts for it, and the buttons that fire its hooks.
 
-use super::super::chart::Chart;
-use super::super::twin::{Hook, Kind};
+use super::super::chart::{Chart, Resource};
+use super::super::twin::{Hook, Kind, Snapshot};
 use super::chart::{Opening, patient_banner};
 use super::frame::frame;
 use maud::{Markup, html};
@@ -80,7 +80,8 @@ impl Screen {
         }
     }
 
-    fn kind(self) -> Option<Kind> {
+    /// The drafts that are begun here.
+    pub fn kind(self) -> Option<Kind> {
         match self {
             Self::Orders => Some(Kind::Order),
             Self::Appointment => Some(Kind::Appointment),
@@ -88,6 +89,20 @@ impl Screen {
             Self::Allergies => Some(Kind::Allergy),
             Self::Refill => Some(Kind::Medication),
             Self::Admission | Self::Discharge | Self::Verification => None,
+        }
+    }
+
+    /// The drafts that become part of the chart once this screen's hook was fired; orders wait to be signed.
+    pub fn enters(self) -> Option<Kind> {
+        self.kind().filter(|kind| matches!(kind, Kind::Appointment | Kind::Problem | Kind::Allergy))
+    }
+
+    /// What was done with a draft that is part of the chart.
+    fn done(self) -> &'static str {
+        match self {
+            Self::Appointment => "Booked",
+            Self::Problems | Self::Allergies => "Recorded",
+            _ => "Signed",
         }
     }
 
@@ -124,15 +139,8 @@ pub fn workflows(patient: &str, here: Option<Screen>) -> Markup {
 }
 
 /// A screen; `answer` is what was said last.
-pub fn screen(
-    screen: Screen,
-    chart: &Chart,
-    opening: Opening,
-    drafts: &[Value],
-    signed: &[String],
-    answer: Option<&Markup>,
-) -> Markup {
-    let at = format!("/patients/{}/do/{}", chart.id, screen.word());
+pub fn screen(screen: Screen, chart: &Chart, opening: Opening, desk: &Snapshot, answer: Option<&Markup>) -> Markup {
+    let at = address(screen, chart);
     frame(
         &format!("{}: {}", screen.title(), chart.name),
         &html! {
@@ -153,9 +161,15 @@ pub fn screen(
                 div .chart {
                     section .panel aria-labelledby="work" {
                         h2 #work { (screen.title()) }
-                        @if let Some(kind) = screen.kind() {
-                            div #basket { (basket(&at, drafts.iter().filter(|draft| kind.holds(draft)), signed)) }
+                        @if screen.kind().is_some() {
+                            div #basket { (basket(screen, chart, desk)) }
                             (add_form(screen, &at))
+                        }
+                        @if let (Screen::Discharge, Some(day)) = (screen, opening.as_of) {
+                            p .quiet {
+                                "The visit that ends is the latest stay in hospital, or the latest visit where there was none. It \
+                                 ended on " (day) ", and services are asked as of the end of that day."
+                            }
                         }
                         (fire_form(screen, &at))
                     }
@@ -165,16 +179,28 @@ pub fn screen(
     )
 }
 
-/// The drafts of this screen.
-fn basket<'a>(at: &str, drafts: impl Iterator<Item = &'a Value>, signed: &[String]) -> Markup {
+fn address(screen: Screen, chart: &Chart) -> String {
+    format!("/patients/{}/do/{}", chart.id, screen.word())
+}
+
+/// What was begun on this screen, and what of it is part of the chart by now.
+pub fn basket(screen: Screen, chart: &Chart, desk: &Snapshot) -> Markup {
+    let at = address(screen, chart);
+    let is_here = |resource_type: &str| screen.kind().is_some_and(|kind| kind.holds_type(resource_type));
+    let drafts = desk.drafts.iter().filter(|draft| is_here(draft["resourceType"].as_str().unwrap_or_default()));
     let drafts: Vec<&Value> = drafts.collect();
+    let done: Vec<String> = desk.record.iter().filter(|one| is_here(&one.resource_type)).map(|one| name(one)).collect();
     html! {
         @if drafts.is_empty() { p .quiet { "No drafts." } }
         ul .drafts {
             @for draft in drafts {
                 @let name = format!("{}/{}", draft["resourceType"].as_str().unwrap_or_default(), draft["id"].as_str().unwrap_or_default());
                 li {
-                    span { (title(draft)) " " span .quiet { (name) } }
+                    span {
+                        (title(draft))
+                        @if let Some(start) = draft["start"].as_str() { ", " time datetime=(start) { (start) } }
+                        " " span .quiet { (name) }
+                    }
                     form method="post" action={ (at) "/remove" } {
                         input type="hidden" name="draft" value=(name);
                         button type="submit" aria-label={ "Remove " (name) } { "Remove" }
@@ -182,7 +208,25 @@ fn basket<'a>(at: &str, drafts: impl Iterator<Item = &'a Value>, signed: &[Strin
                 }
             }
         }
-        @if !signed.is_empty() { p .quiet { "Signed: " (signed.join(", ")) } }
+        @if !done.is_empty() { p .quiet { (screen.done()) ": " (done.join(", ")) } }
+    }
+}
+
+/// Says after a hook what became part of the chart, and draws the basket anew where only a part of the page is replaced.
+pub fn entered(screen: Screen, count: usize, basket: Option<&Markup>) -> Markup {
+    html! {
+        p .took { strong { (screen.done()) ": " (count) "." } " Part of the chart that the FHIR server gives from now on." }
+        @if let Some(basket) = basket { div hidden data-replaces="#basket" { (basket) } }
+    }
+}
+
+/// What people call a resource of the record.
+fn name(resource: &Resource) -> String {
+    let body: Value = serde_json::from_str(resource.body.get()).unwrap_or_default();
+    let start = body["start"].as_str().and_then(|start| start.get(..16)).map(|start| start.replace('T', " "));
+    match start {
+        Some(start) => format!("{}, {start} UTC", title(&body)),
+        None => title(&body).to_owned(),
     }
 }
 
@@ -203,8 +247,12 @@ fn add_form(screen: Screen, at: &str) -> Markup {
             } @else {
                 @for (kind, _) in kinds { input type="hidden" name="kind" value=(kind); }
             }
-            label { "What " input type="text" name="text" required maxlength="200" placeholder="as it is ordered, in words"; }
-            label { "Code " input type="text" name="code" maxlength="200" placeholder="http://loinc.org|4548-4"; }
+            label { "What " input type="text" name="text" maxlength="200" placeholder="in words, or leave it to the code"; }
+            label { "Code " input type="text" name="code" list="choices" maxlength="200" placeholder="choose one, or system|code"; }
+            datalist #choices { @for one in screen.choices() { option value=(one.token()) { (one.name) } } }
+            @if screen == Screen::Appointment {
+                label { "When (UTC) " input type="datetime-local" name="when" required; }
+            }
             button type="submit" { "Add draft" }
         }
     }

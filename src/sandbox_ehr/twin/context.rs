@@ -78,8 +78,7 @@ impl Context {
     /// # Errors
     /// When the desk lacks what the hook is about.
     pub fn of(hook: Hook, desk: &Snapshot, record: &Record, asked: &Asked) -> Result<Self, NotYet> {
-        let latest =
-            || record.of_type("Encounter").max_by_key(|visit| visit.facts.start).map(|visit| visit.id.to_string());
+        let latest = || visit_of(hook, record).map(|visit| visit.id.to_string());
         let within = matches!(hook, Hook::EncounterStart | Hook::EncounterDischarge);
         let encounter_id = match &desk.encounter {
             Some(chosen) => Some(chosen.clone()),
@@ -175,6 +174,20 @@ impl Context {
         }
         context
     }
+}
+
+/// The visit that a hook is about where none was chosen: for a discharge the latest stay in hospital, if there was one;
+/// else the latest visit.
+pub fn visit_of<'a>(hook: Hook, record: &Record<'a>) -> Option<&'a Resource> {
+    let visits = || record.of_type("Encounter");
+    let stay = visits().filter(|visit| hook == Hook::EncounterDischarge && is_stay(visit));
+    stay.max_by_key(|visit| visit.facts.start).or_else(|| visits().max_by_key(|visit| visit.facts.start))
+}
+
+/// Whether its class is that of an inpatient (HL7 v3 ActCode, `ActInpatientEncounterCode`).
+fn is_stay(visit: &Resource) -> bool {
+    let visit: Value = serde_json::from_str(visit.body.get()).unwrap_or_default();
+    visit["class"]["code"].as_str().is_some_and(|class| ["IMP", "ACUTE", "NONAC"].contains(&class))
 }
 
 /// `Type/id`, without address and version.

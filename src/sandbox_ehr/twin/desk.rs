@@ -53,7 +53,7 @@ pub struct Snapshot {
     pub drafts: Vec<Value>,
     /// Orders signed in this session, `Type/id`.
     pub signed: Vec<String>,
-    /// The same orders, as resources.
+    /// The same orders as resources, and what else was recorded.
     pub record: Vec<Arc<Resource>>,
 }
 
@@ -87,7 +87,7 @@ impl Desk {
             encounter: self.encounter.clone().filter(|_| self.patient.as_deref() == Some(patient)),
             switches: self.switches.clone(),
             faults: self.faults.clone(),
-            signed: basket.signed.iter().map(|order| format!("{}/{}", order.resource_type, order.id)).collect(),
+            signed: basket.orders().map(|order| format!("{}/{}", order.resource_type, order.id)).collect(),
             drafts: basket.drafts,
             record: basket.signed,
         }

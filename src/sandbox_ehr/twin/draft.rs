@@ -22,7 +22,11 @@ pub enum Kind {
 
 impl Kind {
     pub fn holds(self, draft: &Value) -> bool {
-        let kind = draft["resourceType"].as_str().unwrap_or_default();
+        self.holds_type(draft["resourceType"].as_str().unwrap_or_default())
+    }
+
+    /// Whether resources of this type are such drafts.
+    pub fn holds_type(self, kind: &str) -> bool {
         match self {
             Self::Order => matches!(
                 kind,
@@ -71,7 +75,7 @@ enum Change {
     Update(Value),
 }
 
-/// One patient's drafts, and what was signed of them.
+/// One patient's drafts, and what of them was signed or recorded.
 #[derive(Clone, Default)]
 pub struct Basket {
     pub drafts: Vec<Value>,
@@ -100,6 +104,11 @@ impl Basket {
         Ok(name)
     }
 
+    /// What was signed, without what else was recorded.
+    pub fn orders(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.signed.iter().filter(|one| Kind::Order.holds_type(&one.resource_type))
+    }
+
     pub fn find(&self, name: &str) -> Option<&Value> {
         self.drafts.iter().find(|draft| reference(draft) == name)
     }
@@ -112,16 +121,30 @@ impl Basket {
 
     /// Signs every draft order: they are active now, and part of the record.
     pub fn sign(&mut self) -> Vec<String> {
-        let (orders, kept) = std::mem::take(&mut self.drafts).into_iter().partition(|draft| Kind::Order.holds(draft));
+        self.enter(Kind::Order)
+    }
+
+    /// Makes every draft of a kind part of the record, as of now.
+    pub fn enter(&mut self, kind: Kind) -> Vec<String> {
+        let (entered, kept) = std::mem::take(&mut self.drafts).into_iter().partition(|draft| kind.holds(draft));
         self.drafts = kept;
-        let orders: Vec<Value> = orders;
-        let signed = orders.into_iter().filter_map(|mut order| {
-            order["status"] = "active".into();
-            order["authoredOn"] = crate::platform::clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string().into();
-            Resource::of(&order).map(Arc::new)
+        let entered: Vec<Value> = entered;
+        let now = crate::platform::clock::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string();
+        let signed = entered.into_iter().filter_map(|mut draft| {
+            let (status, at) = match kind {
+                Kind::Order | Kind::Medication => (Some("active"), "authoredOn"),
+                Kind::Appointment => (Some("booked"), "created"),
+                // Active already, by their clinical status.
+                Kind::Allergy | Kind::Problem => (None, "recordedDate"),
+            };
+            if let Some(status) = status {
+                draft["status"] = status.into();
+            }
+            draft[at] = now.clone().into();
+            Resource::of(&draft).map(Arc::new)
         });
         let signed: Vec<_> = signed.collect();
-        let names = signed.iter().map(|order| format!("{}/{}", order.resource_type, order.id)).collect();
+        let names = signed.iter().map(|one| format!("{}/{}", one.resource_type, one.id)).collect();
         self.signed.extend(signed);
         self.signed.drain(..self.signed.len().saturating_sub(MOST));
         names

@@ -14,7 +14,7 @@ mod reshape;
 mod switches;
 mod takes;
 
-pub use context::{Asked, Context, NotYet};
+pub use context::{Asked, Context, NotYet, visit_of};
 pub use desk::{Desk, Snapshot};
 pub use draft::{Applied, Basket, DraftError, Kind, is_bare};
 pub use faults::{FAILURES, Faults, FhirFault, HELD_BACK};

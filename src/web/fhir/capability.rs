@@ -1,10 +1,12 @@
 //! What the API offers: the CapabilityStatement, its OperationDefinitions, and where tokens are had.
 
 use super::operations::{FHIR_JSON, Operation};
+use super::parameters::{Outcomes, Parameter, outcomes, parameters};
 use crate::web::problem::Problem;
 use crate::web::state::State;
 use actix_web::HttpResponse;
 use actix_web::web::{Data, Path};
+use fhir_fence::risk_assessment::OUTCOMES;
 use serde_json::{Value, json};
 
 /// Where our definitions are named.
@@ -17,10 +19,11 @@ pub async fn metadata(state: Data<State>) -> HttpResponse {
     answer(&capability_statement(&state))
 }
 
-/// `GET /fhir/OperationDefinition/{code}`
-pub async fn operation_definition(code: Path<String>) -> Result<HttpResponse, Problem> {
+/// `GET /fhir/OperationDefinition/{code}`, with the outcomes of the model that answers here.
+pub async fn operation_definition(state: Data<State>, code: Path<String>) -> Result<HttpResponse, Problem> {
     let operation = Operation::ALL.into_iter().find(|operation| operation.code() == code.as_str());
-    operation.map(|operation| answer(&definition(operation))).ok_or(Problem::UnknownRoute)
+    let operation = operation.ok_or(Problem::UnknownRoute)?;
+    Ok(answer(&definition(operation, &outcomes(&state))))
 }
 
 /// `GET /fhir/.well-known/smart-configuration`: where a token for this API is had. With several authorization servers, the
@@ -83,37 +86,21 @@ fn capability_statement(state: &State) -> Value {
     statement
 }
 
-fn definition(operation: Operation) -> Value {
-    let (title, description) = match operation {
+fn definition(operation: Operation, outcomes: &Outcomes) -> Value {
+    let (title, description, answer) = match operation {
         Operation::AssessRisk => (
             "Assess risk",
             "Risks of every outcome that the model knows, or of those named, for one chart as of one moment.",
+            "Bundle",
         ),
-        Operation::Embed => ("Embed", "What the model makes of one chart, as a vector, before any outcome is asked."),
-    };
-    let parameter = |name: &str, most: &str, kind: &str, text: &str| json!({"name": name, "use": "in", "min": 0, "max": most, "type": kind, "documentation": text});
-    let mut parameters = vec![
-        parameter("chart", "1", "Bundle", "The chart. Without it the FHIR server of the token's issuer is read."),
-        parameter("patient", "1", "Reference", "Whose chart; default: the token's patient, or the chart's only one."),
-        parameter("as-of", "1", "dateTime", "Nothing known later is read; a date means its end in UTC. Default: now."),
-    ];
-    let answer = match operation {
-        Operation::AssessRisk => {
-            parameters.push(parameter("phenotype", "*", "code", "Name of an outcome. Default: all."));
-            "Bundle"
-        }
         Operation::Embed => {
-            parameters.push(parameter(
-                "encoding",
-                "1",
-                "code",
-                "base64 (default: 32-bit floats, little-endian) or decimal.",
-            ));
-            "Parameters"
+            ("Embed", "What the model makes of one chart, as a vector, before any outcome is asked.", "Parameters")
         }
     };
-    parameters.push(json!({"name": "return", "use": "out", "min": 1, "max": "1", "type": answer}));
-    json!({
+    let mut written: Vec<Value> = parameters(operation).iter().map(|one| parameter(one, outcomes)).collect();
+    let bound = written.iter().any(|one| one["binding"].is_object());
+    written.push(json!({"name": "return", "use": "out", "min": 1, "max": "1", "type": answer}));
+    let mut definition = json!({
         "resourceType": "OperationDefinition",
         "url": format!("{CANONICAL}/{}", operation.code()),
         "name": title.replace(' ', ""),
@@ -129,6 +116,26 @@ fn definition(operation: Operation) -> Value {
         "system": true,
         "type": false,
         "instance": false,
-        "parameter": parameters,
-    })
+        "parameter": written,
+    });
+    if bound {
+        definition["contained"] = json!([value_set(outcomes)]);
+    }
+    definition
+}
+
+fn parameter(parameter: &Parameter, outcomes: &Outcomes) -> Value {
+    let Parameter { name, most, kind, text, .. } = parameter;
+    let mut written = json!({"name": name, "use": "in", "min": 0, "max": most, "type": kind, "documentation": text});
+    if *name == "phenotype" && !outcomes.is_empty() {
+        written["binding"] = json!({"strength": "required", "valueSet": "#outcomes"});
+    }
+    written
+}
+
+/// The outcomes of one model package.
+fn value_set(outcomes: &Outcomes) -> Value {
+    let concepts: Vec<Value> = outcomes.iter().map(|(code, title)| json!({"code": code, "display": title})).collect();
+    json!({"resourceType": "ValueSet", "id": "outcomes", "status": "active",
+           "compose": {"include": [{"system": OUTCOMES, "concept": concepts}]}})
 }

@@ -224,14 +224,14 @@ async fn the_demo_registers_our_own_app_whose_keys_the_server_publishes() {
 async fn a_patient_at_no_risk_gives_no_cards_and_says_so() {
     let page = Page::start().await;
     let answer = page.open(CHILD, "").await;
-    assert!(answer.contains("No cards.") && !answer.contains("<article"), "{answer}");
+    assert!(answer.contains("No cards came back.") && !answer.contains("<article"), "{answer}");
 }
 
 #[actix_web::test]
 async fn opening_a_chart_in_the_past_answers_as_of_then() {
     let page = Page::start().await;
     let young = page.open(ELDERLY, "1975-06-01").await;
-    assert!(young.contains("No cards."), "{young}");
+    assert!(young.contains("No cards came back."), "{young}");
     assert!(young.contains("org.prodrome.as-of") && young.contains("1975-06-01T23:59:59Z"), "{young}");
 }
 
@@ -337,4 +337,17 @@ pub(super) async fn database(page: &Page) -> sqlx::AnyPool {
     sqlx::any::install_default_drivers();
     let url = format!("sqlite:{}", page.folder.path().join("prodrome.sqlite").display());
     sqlx::AnyPool::connect(&url).await.expect("a second connection")
+}
+
+#[actix_web::test]
+async fn a_discharge_is_that_of_the_latest_stay_in_hospital_as_of_its_last_day() {
+    let page = Page::start().await;
+    let at = format!("/patients/{ELDERLY}/do/discharge");
+    let screen = page.get(&at).await.text;
+    assert!(screen.contains("ended on 2025-02-23"), "{screen}");
+    let said = page.submit(&format!("{at}/fire"), &[("hook", "encounter-discharge")]).await.text;
+    for part in ["ea00034e233", "2025-02-23T23:59:59Z", "readmission-risk"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!said.contains("ea00034e236"), "nothing later is sent");
 }

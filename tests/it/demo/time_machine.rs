@@ -62,7 +62,7 @@ async fn a_moment_says_what_the_chart_opened_as_of_that_day_says() {
     assert!(!said(&moment).is_empty());
     assert_eq!(said(&moment), said(&opened));
     let before = page.get(&format!("/patients/{ELDERLY}/time-machine/moment?at={}", place - 1)).await.text;
-    assert!(before.contains("No cards."), "{before}");
+    assert!(before.contains("No cards came back."), "{before}");
 }
 
 #[actix_web::test]

@@ -182,7 +182,9 @@ async fn a_moment_is_shown_from_what_was_recorded() {
     travelled(&page).await;
     let (first, last) = (read(moment(0)).await, read(moment(59)).await);
     assert!(
-        first.contains("At 50, on 2000-01-01") && !first.contains("No cards.") && first.contains("answered 400"),
+        first.contains("At 50, on 2000-01-01")
+            && !first.contains("No cards came back.")
+            && first.contains("answered 400"),
         "{first}"
     );
     assert!(last.contains("plain words") && last.contains("/patients/eve?as-of=2024"), "{last}");
