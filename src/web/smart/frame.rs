@@ -28,6 +28,7 @@ impl Page<'_> {
                     meta name="color-scheme" content="light dark";
                     title { (self.title) " · Prodrome" }
                     link rel="stylesheet" href=(address(self.style));
+                    link rel="icon" type="image/svg+xml" href=(address("icon.svg"));
                     (self.head)
                 }
                 body {
