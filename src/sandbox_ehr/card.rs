@@ -36,6 +36,11 @@ impl Card {
     pub fn has_known_behavior(&self) -> bool {
         matches!(self.selection_behavior.as_deref(), None | Some("at-most-one" | "any"))
     }
+
+    /// Any number of its suggestions may be accepted, one after another.
+    pub fn lets_any_be_chosen(&self) -> bool {
+        self.selection_behavior.as_deref() == Some("any")
+    }
 }
 
 /// How much attention the card asks for. Another word is an error, as the specification says.
@@ -74,6 +79,9 @@ pub struct Suggestion {
     pub uuid: Option<String>,
     #[serde(default)]
     pub is_recommended: bool,
+    /// It was accepted, and is offered no more.
+    #[serde(skip)]
+    pub taken: bool,
     #[serde(default)]
     pub actions: Vec<Action>,
 }

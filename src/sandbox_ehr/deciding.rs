@@ -3,7 +3,7 @@
 
 use super::SandboxEhr;
 use super::card::{Action, Coding, Suggestion};
-use super::decisions::{Choice, Decision, Shown, Told};
+use super::decisions::{Choice, Decision, Part, Shown, Told};
 use super::hook_call::send_feedback;
 use super::twin::{DraftError, Snapshot, Switches};
 use crate::platform::clock;
@@ -61,17 +61,19 @@ impl TryFrom<Value> for Which {
 }
 
 impl Which {
-    fn of(&self, suggestions: &[Suggestion]) -> Option<Suggestion> {
-        let by_uuid = |uuid: &str| suggestions.iter().find(|one| one.uuid.as_deref() == Some(uuid));
-        let found = match self {
-            Self::Place(place) => suggestions.get(*place),
-            Self::Named(name) => by_uuid(name).or_else(|| suggestions.get(name.parse::<usize>().ok()?)),
+    /// The suggestion's place.
+    fn of(&self, suggestions: &[Suggestion]) -> Option<usize> {
+        let by_uuid = |uuid: &str| suggestions.iter().position(|one| one.uuid.as_deref() == Some(uuid));
+        let place = match self {
+            Self::Place(place) => Some(*place),
+            Self::Named(name) => by_uuid(name).or_else(|| name.parse().ok()),
         };
-        found.cloned()
+        place.filter(|place| *place < suggestions.len())
     }
 }
 
-/// Does what a suggestion suggests. `actions`: the places of those chosen. The card is off the screen then.
+/// Does what a suggestion suggests. `actions`: the places of those chosen. The card is off the screen then, unless any number
+/// of its suggestions may be chosen and some are left.
 pub async fn accept(
     ehr: &SandboxEhr,
     client: &Client,
@@ -80,13 +82,16 @@ pub async fn accept(
     actions: Option<&[usize]>,
 ) -> Result<Decision, Undecided> {
     let desk = ehr.desk().snapshot(&shown.patient);
-    let (chosen, applied) = first(ehr, &shown, || {
-        let chosen = suggestion.of(&shown.card.suggestions).ok_or(Undecided::NotOffered)?;
+    if ehr.decisions.is_decided(&shown) {
+        return Err(Undecided::Before);
+    }
+    let place = suggestion.of(&shown.card.suggestions).ok_or(Undecided::NotOffered)?;
+    let chosen = shown.card.suggestions[place].clone();
+    let applied = first(ehr, &shown, Part::Suggestion(place), || {
         let wanted = selected(&chosen, actions)?.into_iter();
         let wanted: Vec<Value> = wanted.map(|action| as_this_ehr_orders(action, &desk.switches)).collect();
         let wanted: Vec<&Value> = wanted.iter().collect();
-        let applied = ehr.desk().basket_mut(&shown.patient).apply(&wanted, &shown.sent, &shown.patient)?;
-        Ok((chosen, applied))
+        Ok(ehr.desk().basket_mut(&shown.patient).apply(&wanted, &shown.sent, &shown.patient)?)
     })?;
     let reported = shown.card.uuid.as_ref().zip(chosen.uuid.as_ref());
     let entry =
@@ -106,7 +111,7 @@ pub async fn dismiss(
     let own = |code: &str| desk.switches.own_reasons.iter().any(|own| own == code).then(|| own_reason(code));
     let offered = |code: &str| shown.card.override_reasons.iter().find(|reason| reason.code == code).cloned();
     let offered = |code: &str| offered(code).or_else(|| own(code)).ok_or(Undecided::NotOffered);
-    let reason = first(ehr, &shown, || code.map(offered).transpose())?;
+    let reason = first(ehr, &shown, Part::Whole, || code.map(offered).transpose())?;
     let comment = dismissal.comment.as_deref().map(str::trim).filter(|comment| !comment.is_empty());
     let comment = comment.map(|comment| comment.chars().take(LONGEST_COMMENT).collect::<String>());
     let entry = shown.card.uuid.as_ref().map(|card| {
@@ -117,12 +122,17 @@ pub async fn dismiss(
     Ok(decided(ehr, client, shown, Choice::Dismissed(reason), entry, &desk).await)
 }
 
-/// Decides on a card that nobody decided on before: one card is one decision. What is refused leaves it on the screen.
-fn first<T>(ehr: &SandboxEhr, shown: &Shown, decide: impl FnOnce() -> Result<T, Undecided>) -> Result<T, Undecided> {
-    if !ehr.decisions.claim(shown) {
+/// Decides on what nobody decided on before. What is refused is left as it was.
+fn first<T>(
+    ehr: &SandboxEhr,
+    shown: &Shown,
+    part: Part,
+    decide: impl FnOnce() -> Result<T, Undecided>,
+) -> Result<T, Undecided> {
+    if !ehr.decisions.claim(shown, part) {
         return Err(Undecided::Before);
     }
-    decide().inspect_err(|_| ehr.decisions.release(shown))
+    decide().inspect_err(|_| ehr.decisions.release(shown, part))
 }
 
 /// A reason of the house.

@@ -55,10 +55,19 @@ pub enum Told {
     Nobody,
 }
 
-/// A card that was shown. Once decided on it is on no screen, but the links that were drawn with it still lead somewhere.
+/// A card that was shown, its accepted suggestions marked. Once decided on it is on no screen, but the links that were drawn
+/// with it still lead somewhere.
 struct Remembered {
     shown: Shown,
     decided: bool,
+}
+
+/// What of a card is decided on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    Whole,
+    /// The suggestion at this place.
+    Suggestion(usize),
 }
 
 /// Memory of one page.
@@ -97,21 +106,31 @@ impl Decisions {
         lock(&self.cards).iter().rfind(|one| one.is(patient, key)).map(|one| one.shown.clone())
     }
 
-    /// Takes a card off the screen, for whoever decides on it first. Whether that is the caller.
-    pub fn claim(&self, shown: &Shown) -> bool {
-        self.mark(shown, true)
+    /// Whether a card is on no screen any more because it was decided on.
+    pub fn is_decided(&self, shown: &Shown) -> bool {
+        lock(&self.cards).iter().rfind(|one| one.is(&shown.patient, &shown.card.key)).is_some_and(|one| one.decided)
     }
 
-    /// Puts a card back whose decision was refused.
-    pub fn release(&self, shown: &Shown) {
-        self.mark(shown, false);
+    /// Takes a part of a card for whoever decides on it first; whether that is the caller. The card leaves the screen with
+    /// its first decision, or with its last suggestion where any number may be chosen.
+    pub fn claim(&self, shown: &Shown, part: Part) -> bool {
+        self.with(shown, |one| one.claim(part))
     }
 
-    /// Whether that changes anything.
-    fn mark(&self, shown: &Shown, decided: bool) -> bool {
+    /// Puts back what was claimed for a decision that was refused.
+    pub fn release(&self, shown: &Shown, part: Part) {
+        self.with(shown, |one| {
+            if let Some(suggestion) = part.of(&mut one.shown.card) {
+                suggestion.taken = false;
+            }
+            one.decided = false;
+            true
+        });
+    }
+
+    fn with(&self, shown: &Shown, change: impl FnOnce(&mut Remembered) -> bool) -> bool {
         let mut cards = lock(&self.cards);
-        let one = cards.iter_mut().rfind(|one| one.is(&shown.patient, &shown.card.key));
-        one.is_some_and(|one| std::mem::replace(&mut one.decided, decided) != decided)
+        cards.iter_mut().rfind(|one| one.is(&shown.patient, &shown.card.key)).is_some_and(change)
     }
 
     /// Remembers a decision.
@@ -129,7 +148,34 @@ impl Decisions {
     }
 }
 
+impl Part {
+    fn of(self, card: &mut Card) -> Option<&mut Suggestion> {
+        match self {
+            Self::Whole => None,
+            Self::Suggestion(place) => card.suggestions.get_mut(place),
+        }
+    }
+}
+
 impl Remembered {
+    /// A card of which something was accepted can no longer be dismissed: it was of use.
+    fn claim(&mut self, part: Part) -> bool {
+        let begun = self.shown.card.suggestions.iter().any(|one| one.taken);
+        let (any, suggestion) = (self.shown.card.lets_any_be_chosen(), part.of(&mut self.shown.card));
+        let free = match &suggestion {
+            Some(suggestion) => !suggestion.taken && (any || !begun),
+            None => !begun,
+        };
+        if self.decided || !free {
+            return false;
+        }
+        if let Some(suggestion) = suggestion {
+            suggestion.taken = true;
+        }
+        self.decided = !any || part == Part::Whole || self.shown.card.suggestions.iter().all(|one| one.taken);
+        true
+    }
+
     fn is(&self, patient: &str, key: &str) -> bool {
         self.shown.card.key == key && *self.shown.patient == *patient
     }

@@ -237,7 +237,8 @@ async fn decide(
         Err(deciding::Undecided::NotOffered) => return no_such_card(),
         Err(why) => return page(409, &pages::problem("Not done", &why.to_string())),
     };
-    let said = pages::decision(&decision);
+    let rest = ehr.decisions.cards(&chart.id).into_iter().find(|one| one.card.key == decision.shown.card.key);
+    let said = pages::decision_and_rest(&decision, rest.as_ref().map(|one| &one.card));
     if wants_part(&request) {
         return page(200, &said);
     }

@@ -112,7 +112,7 @@ fn sorted(cards: &[Card]) -> Vec<&Card> {
 /// A card with what can be done about it; one that is not `open` has its detail folded.
 fn drawn(drawing: &Drawing, card: &Card, open: bool) -> Markup {
     let (patient, key) = (drawing.patient, &*card.key);
-    let place = format!("decision-{key}");
+    let place = decision_place(card);
     html! {
         article .card .(card.indicator.word()) id={ "card-" (key) } {
             @if open { (card_said(card)) } @else { (card_folded(card)) }
@@ -181,9 +181,14 @@ fn launched(patient: &str, card: &str, place: usize) -> String {
     format!("/patients/{patient}/launch?{}", query.finish())
 }
 
+/// The id of the place where a card is decided on.
+fn decision_place(card: &Card) -> String {
+    format!("decision-{}", card.key)
+}
+
 fn suggestions(patient: &str, card: &Card, place: &str) -> Markup {
     html! {
-        @for (number, suggestion) in card.suggestions.iter().enumerate() {
+        @for (number, suggestion) in card.suggestions.iter().enumerate().filter(|(_, suggestion)| !suggestion.taken) {
             @let name = suggestion.uuid.clone().unwrap_or_else(|| number.to_string());
             form method="post" action={ "/patients/" (patient) "/decisions" } data-into={ "#" (place) } {
                 input type="hidden" name="card" value=(card.key);
@@ -216,8 +221,19 @@ fn dismissal(drawing: &Drawing, card: &Card, place: &str) -> Markup {
     }
 }
 
+/// What was decided just now, and what of the card may still be accepted.
+pub fn decision_and_rest(decision: &Decision, rest: Option<&Card>) -> Markup {
+    html! {
+        (self::decision(decision))
+        @if let Some(card) = rest {
+            p { "More of this card:" }
+            (suggestions(&decision.shown.patient, card, &decision_place(card)))
+        }
+    }
+}
+
 /// What was decided just now, with the feedback that was sent.
-pub fn decision(decision: &Decision) -> Markup {
+fn decision(decision: &Decision) -> Markup {
     let feedback = decision.feedback.as_ref().map(|entry| serde_json::to_string_pretty(entry).unwrap_or_default());
     html! {
         div .decision {

@@ -15,7 +15,7 @@ mod workflow;
 
 pub use behavior::behavior;
 pub use chart::{Opening, chart};
-pub use decision_support::{Drawing, calls, decision, failure};
+pub use decision_support::{Drawing, calls, decision_and_rest, failure};
 pub use exchanges::{exchange, exchanges};
 pub use frame::{frame, problem};
 pub use patients::patients;

@@ -99,6 +99,24 @@ async fn a_card_is_decided_on_once_and_leaves_the_screen() {
 }
 
 #[actix_web::test]
+async fn of_a_card_that_lets_any_be_chosen_each_suggestion_is_accepted_once() {
+    let stage = Stage::start().await;
+    let action = json!({"type": "create", "description": "d", "resource": {"resourceType": "ServiceRequest"}});
+    let suggestion = |uuid: &str| json!({"label": format!("do {uuid}"), "uuid": uuid, "actions": [action]});
+    stage.service.shows(json!({"selectionBehavior": "any", "suggestions": [suggestion("u"), suggestion("v")]}));
+    stage.fire("patient-view").await;
+    let (accept, dismiss) = (format!("/control/cards/{CARD}/accept"), format!("/control/cards/{CARD}/dismiss"));
+    stage.post(&accept, json!({"suggestion": "u"})).await;
+    assert_eq!(on_screen(&stage).await, 1, "the other one may still be wanted");
+    let again = stage.send("POST", &accept, Some(json!({"suggestion": "u"}))).await;
+    let late = stage.send("POST", &dismiss, Some(json!({}))).await;
+    assert_eq!((again.0, late.0), (409, 409), "{again:?} {late:?}");
+    let (status, drawn) = stage.form("/patients/ann/decisions", &[("card", CARD), ("suggestion", "v")]).await;
+    assert_eq!((status, drawn.contains("More of this card")), (200, false), "{drawn}");
+    assert_eq!((on_screen(&stage).await, stage.drafts().await.len(), stage.service.feedback().len()), (0, 2, 2));
+}
+
+#[actix_web::test]
 async fn a_suggestion_is_named_by_its_uuid_or_by_its_place_as_text_or_number() {
     let path = format!("/control/cards/{CARD}/accept");
     let suggestions = json!([{"label": "a", "uuid": "1", "actions": []}, {"label": "b", "uuid": "u", "actions": []}]);

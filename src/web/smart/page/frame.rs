@@ -7,7 +7,6 @@ use maud::{Markup, html};
 /// A whole page.
 pub fn frame(title: &str, content: &Markup) -> Markup {
     let head = html! {
-        link rel="icon" type="image/svg+xml" href=(address("icon.svg"));
         script type="module" src=(address("app.js")) {}
     };
     let above =
