@@ -51,8 +51,8 @@ fn resource(name: &str) -> Value {
 }
 
 fn security(ehr: &SandboxEhr) -> Value {
-    let uris = [("authorize", "authorize"), ("token", "token"), ("introspect", "introspect"), ("revoke", "revoke")];
-    let uris = uris.map(|(name, path)| json!({"url": name, "valueUri": format!("{}/{path}", ehr.page_base)}));
+    // The extension knows no more than these; discovery names the others.
+    let uris = ["authorize", "token"].map(|path| json!({"url": path, "valueUri": format!("{}/{path}", ehr.page_base)}));
     json!({
         "cors": true,
         "service": [{"coding": [{"system": SECURITY_SERVICE, "code": "SMART-on-FHIR"}]}],
