@@ -21,7 +21,7 @@ pub fn base(session: &SmartSession) -> Result<FhirBase, Refused> {
 pub async fn resource(hooks: &HookParts, base: &FhirBase, bearer: &Bearer, address: String) -> Result<String, Unread> {
     let leave = Leave::Given { token: bearer.token.clone(), until: bearer.until };
     let query = KeyQuery { key: String::new(), query: address, after: None };
-    let deadline = Instant::now() + hooks.fhir.limits.patience;
+    let deadline = Instant::now() + hooks.fhir.limits.chart_patience;
     let read = read_back(&hooks.fhir, Wanted { base: base.clone(), leave, queries: vec![query] }, deadline).await;
     let document = read.into_iter().next().map_or(Err(Unread::Unreachable), |one| one.document);
     FhirRead { outcome: document.as_ref().map_or_else(|unread| unread.as_str(), |_| "read") }.emit();
