@@ -6,7 +6,7 @@ use super::demo_clients;
 use super::serve::{self, Running, ServeError};
 use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::logging;
-use crate::platform::terminal::{remark, say};
+use crate::platform::terminal::say;
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::sandbox_ehr::{ChartsError, RegistrationError, SandboxEhr, read_folder};
@@ -129,13 +129,7 @@ impl DemoError {
 
 /// Runs the command until Ctrl-C.
 pub fn run(arguments: &Demo) -> ExitCode {
-    match demonstrate(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            remark!("prodrome: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    super::ended(demonstrate(arguments), DemoError::exit_code)
 }
 
 fn demonstrate(arguments: &Demo) -> Result<(), DemoError> {

@@ -47,13 +47,7 @@ pub struct Ingest {
 
 /// Runs the command: 0 done, 1 failed.
 pub fn run(arguments: Ingest) -> ExitCode {
-    match make(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            remark!("error: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    super::finish(make(arguments))
 }
 
 fn make(args: Ingest) -> anyhow::Result<()> {

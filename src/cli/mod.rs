@@ -20,6 +20,7 @@ pub mod train;
 
 use crate::platform::terminal::remark;
 use clap::{Parser, Subcommand};
+use std::fmt::Display;
 use std::process::ExitCode;
 
 /// A FHIR-native CDS Hooks server with its own clinical foundation model inside.
@@ -70,6 +71,17 @@ pub fn run() -> ExitCode {
         Command::Ready(arguments) => finish(arguments.run()),
         Command::Sandbox(arguments) => sandbox::run(&arguments),
         Command::Train(arguments) => finish(arguments.run()),
+    }
+}
+
+/// The exit code of a command that runs until it is stopped: 0, or what its error makes of it.
+fn ended<E: Display>(result: Result<(), E>, code: impl Fn(&E) -> u8) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            remark!("prodrome: {error}");
+            ExitCode::from(code(&error))
+        }
     }
 }
 

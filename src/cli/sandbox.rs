@@ -2,7 +2,7 @@
 
 use super::demo::{CallSignature, DemoError, address_of, listen, shipped};
 use super::demo_clients;
-use crate::platform::terminal::{remark, say};
+use crate::platform::terminal::say;
 use crate::sandbox_ehr::{Profile, SandboxEhr, read_folder, read_registrations};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -74,13 +74,7 @@ fn profile(name: &str) -> Result<Profile, String> {
 
 /// Runs the command until Ctrl-C.
 pub fn run(arguments: &Sandbox) -> ExitCode {
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            remark!("prodrome: {error}");
-            ExitCode::from(error.exit_code())
-        }
-    }
+    super::ended(serve(arguments), DemoError::exit_code)
 }
 
 fn serve(arguments: &Sandbox) -> Result<(), DemoError> {

@@ -14,7 +14,7 @@ use crate::platform::database::Database;
 use crate::platform::settings::{self, Settings, SettingsError};
 use crate::platform::telemetry::signals::ReadyChanged;
 use crate::platform::telemetry::{logging, metrics};
-use crate::platform::terminal::{remark, say};
+use crate::platform::terminal::say;
 use crate::prediction::answer::Oracle;
 use crate::prediction::model::{Model, PackageError};
 use crate::prediction::predictor::{EngineSize, Predictor};
@@ -76,13 +76,7 @@ pub enum ServeError {
 
 /// Runs the command; the exit code is the one that its help names.
 pub fn run(arguments: &Serve) -> ExitCode {
-    match serve(arguments) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            remark!("prodrome: {error}");
-            ExitCode::from(if matches!(error, ServeError::Settings(_)) { 2 } else { 1 })
-        }
-    }
+    super::ended(serve(arguments), |error| if matches!(error, ServeError::Settings(_)) { 2 } else { 1 })
 }
 
 fn serve(arguments: &Serve) -> Result<(), ServeError> {

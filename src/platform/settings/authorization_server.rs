@@ -3,7 +3,7 @@
 
 use super::SettingsError;
 use super::cds_client::{ALGORITHMS, KeySource};
-use super::layers::{Layers, nearest};
+use super::layers::{Layers, only_known};
 use std::path::PathBuf;
 use toml::{Table, Value};
 
@@ -92,13 +92,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn server(&self, public_url: Option<&str>) -> Result<AuthorizationServer, SettingsError> {
-        if let Some(key) = self.table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(SettingsError::UnknownKey {
-                key: format!("authorization_server.{key}"),
-                origin: "[[authorization_server]]".into(),
-                nearest: format!("authorization_server.{}", nearest(key, KEYS.into_iter())),
-            });
-        }
+        only_known(self.table, "authorization_server", &KEYS)?;
         let ours = public_url.map(|url| format!("{url}/fhir"));
         let audience = self.text("audience")?.or(ours);
         Ok(AuthorizationServer {

@@ -1,7 +1,7 @@
 //! `[[cds_client]]`: who is known. Read and checked; verifying their tokens is the business of `trust`.
 
 use super::SettingsError;
-use super::layers::{Layers, nearest};
+use super::layers::{Layers, only_known};
 use std::path::PathBuf;
 use std::sync::Arc;
 use toml::{Table, Value};
@@ -85,13 +85,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn client(&self) -> Result<CdsClient, SettingsError> {
-        if let Some(key) = self.table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(SettingsError::UnknownKey {
-                key: format!("cds_client.{key}"),
-                origin: "[[cds_client]]".into(),
-                nearest: format!("cds_client.{}", nearest(key, KEYS.into_iter())),
-            });
-        }
+        only_known(self.table, "cds_client", &KEYS)?;
         let keys = match (self.text("jwks_file")?, self.text("jwks_url")?) {
             (Some(file), None) => KeySource::File(file.into()),
             (None, Some(url)) => KeySource::Url(url),

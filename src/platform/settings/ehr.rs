@@ -3,7 +3,7 @@
 
 use super::SettingsError;
 use super::addresses::Address;
-use super::layers::{Layers, nearest};
+use super::layers::{Layers, only_known};
 use super::server::{Mode, Server};
 use std::path::{Path, PathBuf};
 use toml::{Table, Value};
@@ -108,13 +108,7 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn ehr(&self) -> Result<Ehr, SettingsError> {
-        if let Some(key) = self.table.keys().find(|key| !KEYS.contains(&key.as_str())) {
-            return Err(SettingsError::UnknownKey {
-                key: format!("ehr.{key}"),
-                origin: "[[ehr]]".into(),
-                nearest: format!("ehr.{}", nearest(key, KEYS.into_iter())),
-            });
-        }
+        only_known(self.table, "ehr", &KEYS)?;
         let missing = |key: &'static str| move || self.wrong(key, "it is missing");
         let fhir_server = self.address("fhir_server")?.ok_or_else(missing("fhir_server"))?;
         Ok(Ehr {

@@ -205,6 +205,21 @@ fn typed_like(default: &Value, text: String) -> Value {
     }
 }
 
+/// Refuses a key of one `[[section]]` table that is none of its keys.
+///
+/// # Errors
+/// Names the key and the known one most like it.
+pub(super) fn only_known(table: &Table, section: &str, keys: &[&'static str]) -> Result<(), SettingsError> {
+    match table.keys().find(|key| !keys.contains(&key.as_str())) {
+        None => Ok(()),
+        Some(key) => Err(SettingsError::UnknownKey {
+            key: format!("{section}.{key}"),
+            origin: format!("[[{section}]]"),
+            nearest: format!("{section}.{}", nearest(key, keys.iter().copied())),
+        }),
+    }
+}
+
 /// The known key most like `path`, as a whole or by its last part.
 pub(super) fn nearest<'a>(path: &str, known: impl Iterator<Item = &'a str>) -> &'a str {
     let last = |path: &str| path.rsplit('.').next().unwrap_or_default().to_string();
